@@ -1,0 +1,31 @@
+//! Everything that talks to Qlik Sense.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::event::SiteName;
+
+/// How a site's repository is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepositorySettings {
+    /// The site.
+    pub site: SiteName,
+    /// Host name or address of the central node.
+    pub host: String,
+    /// 4242 on real sites.
+    pub port: u16,
+    /// `client.pem` of the exported certificates.
+    pub client_certificate: PathBuf,
+    /// `client_key.pem`.
+    pub client_key: PathBuf,
+    /// `root.pem`.
+    pub root_certificate: PathBuf,
+    /// Whether the repository's certificate is checked. The host name has to be one that the certificate names.
+    pub verify: bool,
+    /// `X-Qlik-User`: on whose behalf the repository is asked.
+    pub user: String,
+    /// How long one request may take.
+    pub timeout: Duration,
+    /// How long task, app and user look-ups are remembered.
+    pub cache: Duration,
+}

@@ -1,0 +1,1 @@
+//! In-process receivers for what Butler sends.

@@ -1,0 +1,3 @@
+//! A simulated Qlik Sense site, and receivers for what Butler sends.
+
+pub mod inbox;

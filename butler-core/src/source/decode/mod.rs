@@ -1,0 +1,1 @@
+//! From the bytes of a log datagram to an event, and back.

@@ -1,0 +1,5 @@
+//! For tests: a clock that moves by hand, fakes, and the suites that every store and sink must pass.
+
+mod clock;
+
+pub use clock::TestClock;

@@ -1,0 +1,164 @@
+//! TLS for everything that connects: one library, one cryptography, passed along as a value and never installed for the process.
+//!
+//! What a client trusts is said by [`Trust`]. The system's roots are loaded when a client is made with [`Trust::System`], so callers make such a
+//! client at its first use and not before.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls_platform_verifier::BuilderVerifierExt;
+
+/// Which servers a client trusts.
+#[derive(Debug, Clone)]
+pub enum Trust {
+    /// Those that the system trusts.
+    System,
+    /// Those of these roots, and no others.
+    Only(Vec<CertificateDer<'static>>),
+    /// Every server, unverified. The traffic can be read and changed by whoever sits between.
+    Anything,
+}
+
+/// A certificate chain and its key, by which a client shows who it is.
+pub struct Identity {
+    /// The certificate first, then its issuers.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// The key.
+    pub key: PrivateKeyDer<'static>,
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Identity({} certificates)", self.chain.len())
+    }
+}
+
+impl Clone for Identity {
+    fn clone(&self) -> Self {
+        Self { chain: self.chain.clone(), key: self.key.clone_key() }
+    }
+}
+
+/// Why a TLS client can't be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// A file can't be read, or is not what it should be.
+    #[error("can't read {what} from `{}`: {why}", path.display())]
+    File {
+        /// `certificates`, `a private key`.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// The pieces do not fit together.
+    #[error("TLS set-up failed: {0}")]
+    Setup(#[from] rustls::Error),
+}
+
+/// The cryptography of this library.
+#[must_use]
+pub fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+/// Reads every certificate of a PEM file; none is an error.
+///
+/// # Errors
+/// [`TlsError::File`].
+pub fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let fault = |why: String| TlsError::File { what: "certificates", path: path.to_owned(), why };
+    let pem = std::fs::read(path).map_err(|why| fault(why.to_string()))?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    match found {
+        Ok(found) if found.is_empty() => Err(fault("it holds no certificate in PEM form (`-----BEGIN CERTIFICATE-----`)".into())),
+        Ok(found) => Ok(found),
+        Err(why) => Err(fault(why.to_string())),
+    }
+}
+
+/// Reads a certificate chain and its key from two PEM files. A key that is locked by a password is refused with the way to export it without.
+///
+/// # Errors
+/// [`TlsError::File`].
+pub fn read_identity(certificates: &Path, key: &Path) -> Result<Identity, TlsError> {
+    let fault = |why: String| TlsError::File { what: "a private key", path: key.to_owned(), why };
+    let chain = read_certificates(certificates)?;
+    let pem = std::fs::read(key).map_err(|why| fault(why.to_string()))?;
+    if pem.windows(9).any(|part| part == b"ENCRYPTED") {
+        return Err(fault("it is locked by a password; export the certificates from the QMC again, with the password left empty".into()));
+    }
+    let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|_| fault("it holds no private key in PEM form".into()))?;
+    Ok(Identity { chain, key })
+}
+
+/// The settings of a TLS client.
+///
+/// # Errors
+/// Roots that are no certificates, a key that does not fit its certificate.
+pub fn client_config(trust: Trust, identity: Option<Identity>) -> Result<ClientConfig, TlsError> {
+    let provider = provider();
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
+    let builder = match trust {
+        Trust::System => builder.with_platform_verifier()?,
+        Trust::Only(roots) => {
+            let mut store = RootCertStore::empty();
+            for root in roots {
+                store.add(root)?;
+            }
+            builder.with_root_certificates(store)
+        }
+        Trust::Anything => builder.dangerous().with_custom_certificate_verifier(Arc::new(Unverified(provider))),
+    };
+    Ok(match identity {
+        Some(Identity { chain, key }) => builder.with_client_auth_cert(chain, key)?,
+        None => builder.with_no_client_auth(),
+    })
+}
+
+/// Takes every certificate; signatures of the handshake are still checked, so that both sides hold the same keys.
+#[derive(Debug)]
+struct Unverified(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Unverified {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
