@@ -78,7 +78,7 @@ pub enum Body {
 pub struct TaskEvent {
     /// The node that wrote the log line.
     pub host: String,
-    /// Name of the task; empty when it could not be read off the datagram (see `names_unsure`).
+    /// Name of the task; with `names_unsure`, name of task and app as they stood in the datagram, and `app_name` is empty.
     pub task_name: String,
     /// Name of the app; empty for tasks without one.
     pub app_name: String,
