@@ -1,5 +1,6 @@
 //! The way in: from the sources to the journal, through one bounded queue.
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::fmt;
 use std::net::SocketAddr;
@@ -42,6 +43,8 @@ pub enum RejectReason {
     RateLimit,
     /// The intake queue was full.
     QueueFull,
+    /// The program was shutting down: nothing more is taken.
+    ShuttingDown,
     /// Not UTF-8.
     NotUtf8,
     /// The first field names no known message.
@@ -58,11 +61,12 @@ pub enum RejectReason {
 
 impl RejectReason {
     /// Every reason.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Sender,
         Self::TooLong,
         Self::RateLimit,
         Self::QueueFull,
+        Self::ShuttingDown,
         Self::NotUtf8,
         Self::UnknownType,
         Self::Truncated,
@@ -79,6 +83,7 @@ impl RejectReason {
             Self::TooLong => "too_long",
             Self::RateLimit => "rate_limit",
             Self::QueueFull => "queue_full",
+            Self::ShuttingDown => "shutting_down",
             Self::NotUtf8 => "not_utf8",
             Self::UnknownType => "unknown_type",
             Self::Truncated => "truncated",
@@ -89,7 +94,7 @@ impl RejectReason {
     }
 
     fn index(self) -> usize {
-        Self::ALL.iter().position(|reason| *reason == self).unwrap_or(0)
+        self as usize
     }
 }
 
@@ -121,14 +126,23 @@ pub struct IntakeCounters {
     queued: AtomicUsize,
     queued_bytes: AtomicUsize,
     rejected: [AtomicU64; RejectReason::ALL.len()],
-    recent: Mutex<VecDeque<Rejection>>,
+    recent: Mutex<Recent>,
+}
+
+/// The latest rejections, each reason for itself, so that a flood of one does not push out the one of another that somebody looks for.
+#[derive(Debug, Default)]
+struct Recent {
+    /// Numbers them, because the wall clock may jump.
+    count: u64,
+    by_reason: [VecDeque<(u64, Rejection)>; RejectReason::ALL.len()],
 }
 
 impl IntakeCounters {
-    /// How many rejections are remembered one by one.
-    const RECENT: usize = 200;
+    /// How many rejections of each reason are remembered one by one.
+    const RECENT: usize = 50;
 
-    /// Datagrams and events handed in, whatever became of them.
+    /// Datagrams and events handed in, whatever became of them. What a source turned away itself, or never got to see, is not among them: see
+    /// [`rejected`](Self::rejected).
     pub fn received(&self) -> u64 {
         self.received.load(Ordering::Relaxed)
     }
@@ -154,9 +168,12 @@ impl IntakeCounters {
         counts.filter(|(_, count)| *count > 0).collect()
     }
 
-    /// The latest rejections, newest first.
+    /// The latest rejections, newest first; up to 50 of each reason.
     pub fn recent(&self) -> Vec<Rejection> {
-        self.recent.lock().unwrap_or_else(PoisonError::into_inner).iter().rev().cloned().collect()
+        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<_> = recent.by_reason.iter().flatten().collect();
+        all.sort_unstable_by_key(|(number, _)| Reverse(*number));
+        all.into_iter().map(|(_, rejection)| rejection.clone()).collect()
     }
 
     /// Counts what the journal said about handed-in events.
@@ -167,12 +184,16 @@ impl IntakeCounters {
     }
 
     fn reject(&self, rejection: Rejection, count: u64) {
-        self.rejected[rejection.reason.index()].fetch_add(count, Ordering::Relaxed);
+        let index = rejection.reason.index();
+        self.rejected[index].fetch_add(count, Ordering::Relaxed);
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        if recent.len() == Self::RECENT {
-            recent.pop_front();
+        recent.count += 1;
+        let numbered = (recent.count, rejection);
+        let alike = &mut recent.by_reason[index];
+        if alike.len() == Self::RECENT {
+            alike.pop_front();
         }
-        recent.push_back(rejection);
+        alike.push_back(numbered);
     }
 }
 
@@ -234,42 +255,37 @@ impl Intake {
     /// Dropping the future leaves open whether the event was accepted; handing it in again is harmless if it has keys.
     pub async fn submit(&self, event: NewEvent) -> Result<Appended, IntakeError> {
         self.counters.received.fetch_add(1, Ordering::Relaxed);
+        let place = self.queue.reserve().await.map_err(|_| IntakeError::Closed)?;
         let (reply, answer) = oneshot::channel();
         self.counters.queued.fetch_add(1, Ordering::Relaxed);
-        if self.queue.send(IntakeRequest::Event(Box::new(event), reply)).await.is_err() {
-            self.counters.queued.fetch_sub(1, Ordering::Relaxed);
-            return Err(IntakeError::Closed);
-        }
+        place.send(IntakeRequest::Event(Box::new(event), reply));
         answer.await.unwrap_or(Err(IntakeError::Closed))
     }
 
-    /// Hands in a raw datagram. Never waits: what does not fit is dropped and counted.
-    pub fn offer(&self, datagram: Datagram) {
+    /// Hands in a raw datagram and says whether it was taken. Never waits: what does not fit is dropped and counted.
+    pub fn offer(&self, datagram: Datagram) -> bool {
         self.counters.received.fetch_add(1, Ordering::Relaxed);
         let size = datagram.bytes.len();
-        let waiting = self.counters.queued_bytes.fetch_add(size, Ordering::Relaxed);
-        self.counters.queued.fetch_add(1, Ordering::Relaxed);
-        let refused = if waiting + size > Self::QUEUE_BYTES {
-            Some(datagram)
+        let (at, from) = (datagram.received, datagram.from);
+        let queued = self.counters.queued.fetch_add(1, Ordering::Relaxed);
+        let queued_bytes = self.counters.queued_bytes.fetch_add(size, Ordering::Relaxed);
+        let full = if queued_bytes + size > Self::QUEUE_BYTES {
+            true
         } else {
             match self.queue.try_send(IntakeRequest::Datagram(datagram)) {
-                Ok(()) => None,
-                Err(mpsc::error::TrySendError::Full(request) | mpsc::error::TrySendError::Closed(request)) => match request {
-                    IntakeRequest::Datagram(datagram) => Some(datagram),
-                    IntakeRequest::Event(..) => None,
-                },
+                Ok(()) => return true,
+                Err(error) => matches!(error, mpsc::error::TrySendError::Full(_)),
             }
         };
-        if let Some(datagram) = refused {
-            self.counters.queued_bytes.fetch_sub(size, Ordering::Relaxed);
-            self.counters.queued.fetch_sub(1, Ordering::Relaxed);
-            self.reject(Rejection {
-                at: datagram.received,
-                reason: RejectReason::QueueFull,
-                from: datagram.from,
-                detail: format!("{} requests wait to be journalled", self.counters.queued()),
-            });
-        }
+        self.counters.queued.fetch_sub(1, Ordering::Relaxed);
+        self.counters.queued_bytes.fetch_sub(size, Ordering::Relaxed);
+        let (reason, detail) = if full {
+            (RejectReason::QueueFull, format!("{queued} requests with {queued_bytes} bytes of datagrams wait to be journalled"))
+        } else {
+            (RejectReason::ShuttingDown, "no more datagrams are taken: shutting down".to_owned())
+        };
+        self.reject(Rejection { at, reason, from, detail });
+        false
     }
 
     /// Counts something that was received but not taken.
@@ -312,5 +328,125 @@ impl IntakeQueue {
     #[must_use]
     pub fn counters(&self) -> &Arc<IntakeCounters> {
         &self.counters
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::event::{Body, Kind, Notice};
+
+    fn datagram(bytes: impl Into<Bytes>) -> Datagram {
+        Datagram { bytes: bytes.into(), from: None, site: "prod".into(), source: "udp".into(), received: Timestamp::UNIX_EPOCH }
+    }
+
+    fn event() -> NewEvent {
+        NewEvent {
+            site: "prod".into(),
+            kind: Kind::Other("butler.test".into()),
+            at: Timestamp::UNIX_EPOCH,
+            source: "test".into(),
+            keys: Vec::new(),
+            body: Body::Notice(Notice::default()),
+        }
+    }
+
+    #[test]
+    fn reasons_stand_in_order() {
+        for (index, reason) in RejectReason::ALL.into_iter().enumerate() {
+            assert_eq!(reason.index(), index, "{reason}");
+            assert_eq!(serde_json::to_string(&reason).expect("text"), format!("{:?}", reason.as_str()));
+        }
+    }
+
+    #[tokio::test]
+    async fn datagrams_come_out_in_their_order() {
+        let (intake, mut queue) = Intake::channel();
+        for text in ["a", "b", "c"] {
+            assert!(intake.offer(datagram(text)));
+        }
+        assert_eq!((intake.counters().received(), intake.counters().queued()), (3, 3));
+        let first = queue.take(2).await;
+        assert!(matches!(&first[..], [IntakeRequest::Datagram(a), IntakeRequest::Datagram(b)] if a.bytes == "a" && b.bytes == "b"));
+        drop(intake);
+        assert_eq!((queue.take(2).await.len(), queue.take(2).await.len(), queue.counters().queued()), (1, 0, 0));
+    }
+
+    #[tokio::test]
+    async fn the_queue_has_bounds_and_counts_what_exceeds_them() {
+        let (intake, mut queue) = Intake::channel();
+        for _ in 0..Intake::QUEUE {
+            assert!(intake.offer(datagram("x")));
+        }
+        assert!(!intake.offer(datagram("x")));
+        assert_eq!(intake.counters().rejected(), [(RejectReason::QueueFull, 1)]);
+        queue.take(Intake::QUEUE).await;
+
+        let large = Bytes::from(vec![0; Intake::QUEUE_BYTES / 2]);
+        assert!(intake.offer(datagram(large.clone())) && intake.offer(datagram(large)));
+        assert!(!intake.offer(datagram("x")));
+        assert_eq!(intake.counters().queued(), 2);
+        assert_eq!(intake.counters().recent()[0].detail, "2 requests with 33554432 bytes of datagrams wait to be journalled");
+        queue.take(1).await;
+        assert!(intake.offer(datagram("x")));
+    }
+
+    #[tokio::test]
+    async fn a_closed_queue_hands_out_what_it_has_and_takes_no_more() {
+        let (intake, mut queue) = Intake::channel();
+        assert!(intake.offer(datagram("x")));
+        queue.close();
+        assert!(!intake.offer(datagram("y")));
+        assert_eq!(intake.counters().rejected(), [(RejectReason::ShuttingDown, 1)]);
+        assert!(matches!(intake.submit(event()).await, Err(IntakeError::Closed)));
+        assert_eq!((queue.take(10).await.len(), queue.counters().queued()), (1, 0));
+    }
+
+    #[tokio::test]
+    async fn submit_resolves_with_the_answer() {
+        let (intake, mut queue) = Intake::channel();
+        let answer = async {
+            match queue.take(1).await.pop() {
+                Some(IntakeRequest::Event(_, reply)) => drop(reply.send(Err(IntakeError::Store(Arc::new(StoreError::Closed))))),
+                other => panic!("no event: {other:?}"),
+            }
+        };
+        let (submitted, ()) = tokio::join!(intake.submit(event()), answer);
+        assert!(matches!(submitted, Err(IntakeError::Store(_))));
+        // An answer that never comes is no acknowledgement.
+        let (submitted, _) = tokio::join!(intake.submit(event()), async { drop(queue.take(1).await) });
+        assert!(matches!(submitted, Err(IntakeError::Closed)));
+    }
+
+    #[tokio::test]
+    async fn a_submission_dropped_while_it_waits_for_a_place_leaves_no_trace() {
+        let (intake, mut queue) = Intake::channel();
+        while intake.offer(datagram("x")) {}
+        assert!(intake.submit(event()).now_or_never().is_none());
+        assert_eq!(intake.counters().queued(), Intake::QUEUE);
+        assert_eq!(queue.take(usize::MAX).await.len(), Intake::QUEUE);
+        assert_eq!(queue.counters().queued(), 0);
+    }
+
+    #[test]
+    fn a_flood_does_not_hide_a_rare_rejection() {
+        let (intake, _queue) = Intake::channel();
+        let reject = |reason, detail: &str| {
+            intake.reject(Rejection { at: Timestamp::UNIX_EPOCH, reason, from: None, detail: detail.into() });
+        };
+        reject(RejectReason::BadId, "rare");
+        for number in 0..1000 {
+            reject(RejectReason::RateLimit, &number.to_string());
+        }
+        let recent = intake.counters().recent();
+        assert_eq!((recent.len(), recent[0].detail.as_str(), recent[50].detail.as_str()), (51, "999", "rare"));
+        let last = Rejection { reason: RejectReason::KernelDrop, ..recent[0].clone() };
+        intake.reject_many(last, 7);
+        assert_eq!(
+            intake.counters().rejected(),
+            [(RejectReason::RateLimit, 1000), (RejectReason::BadId, 1), (RejectReason::KernelDrop, 7)]
+        );
     }
 }
