@@ -66,6 +66,20 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Notes for each fact that `needs` names and that is still open why it was not found.
+    pub fn give_up(&mut self, needs: Needs, why: &str) {
+        fn note<T>(needed: bool, fact: &mut Fact<T>, why: &str) {
+            if needed && matches!(fact, Fact::Unasked) {
+                *fact = Fact::Missing { why: why.to_owned(), is_final: false };
+            }
+        }
+        note(needs.task, &mut self.task, why);
+        note(needs.app, &mut self.app, why);
+        note(needs.owner, &mut self.owner, why);
+        note(needs.result, &mut self.result, why);
+        note(needs.script_log.is_some(), &mut self.script_log, why);
+    }
+
     /// One line per fact that was looked for in vain, for the message and for `explain`.
     pub fn missing(&self) -> Vec<String> {
         let facts = [
@@ -320,6 +334,18 @@ impl Needs {
             owner: self.owner && facts.owner.is_open(),
             result: self.result && facts.result.is_open(),
             script_log: self.script_log.filter(|_| facts.script_log.is_open()),
+        }
+    }
+
+    /// What of this is not in `other`.
+    #[must_use]
+    pub fn minus(self, other: Self) -> Self {
+        Self {
+            task: self.task && !other.task,
+            app: self.app && !other.app,
+            owner: self.owner && !other.owner,
+            result: self.result && !other.result,
+            script_log: self.script_log.filter(|_| other.script_log.is_none()),
         }
     }
 

@@ -1,7 +1,31 @@
 //! The way of an event, one file a stage.
+//!
+//! ```text
+//! sources -> intake -> Journal.append -> router: look up, decide -> Journal.route -> worker of each sink: lease, attempt, settle
+//! ```
+//!
+//! The stages share nothing but the journal. Each can be killed at any point: what it held is leased, and is taken up again. The
+//! [`Plan`] is what configuration decides, one immutable value; [`Health`] is how everything stands.
 
+mod alarm;
+mod attempt;
+mod backoff;
+mod breaker;
 mod health;
+mod housekeeping;
+mod intake;
+mod lookup;
+mod matching;
 mod plan;
+mod report;
+mod route;
+mod router;
+mod run;
+mod supervise;
+#[cfg(test)]
+mod testing;
+mod worker;
 
 pub use health::{Health, HealthReport, SinkHealth, SiteHealth, SourceHealth};
-pub use plan::{Budgets, KindPattern, Matcher, Plan, RetryPolicy, Route, SinkPlan, SitePlan};
+pub use plan::{Budgets, KindPattern, Matcher, ParsePatternError, Plan, RetryPolicy, Route, SinkPlan, SitePlan};
+pub use run::{Parts, Pipeline};

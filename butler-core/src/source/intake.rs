@@ -183,7 +183,7 @@ impl IntakeCounters {
         self.duplicates.fetch_add(appended.len() as u64 - new, Ordering::Relaxed);
     }
 
-    fn reject(&self, rejection: Rejection, count: u64) {
+    pub(crate) fn reject(&self, rejection: Rejection, count: u64) {
         let index = rejection.reason.index();
         self.rejected[index].fetch_add(count, Ordering::Relaxed);
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,0 +1,154 @@
+//! The router: claims events that were accepted, finds out what decides where they go, and stores that decision.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::task::JoinSet;
+
+use super::lookup::look_up;
+use super::plan::Plan;
+use crate::clock::Clock;
+use crate::event::{DedupKey, Event, Fact, FactSheet, Facts, Kind, Needs, TaskOutcome};
+use crate::source::Stop;
+use crate::store::{Claim, ClaimToken, Interest, Journal, Routing, Settled, StoreError};
+
+/// How many events are decided at once; each holds a few kilobytes.
+const MOST_AT_ONCE: usize = 256;
+/// The claim at which an event goes out without any look-up: two earlier ones never returned.
+const PLAIN_AT: u32 = 3;
+/// How often a task is asked about that goes on elsewhere, and for how long.
+const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(30);
+const ASK_FOR: SignedDuration = SignedDuration::from_hours(6);
+/// The router looks for work at least this often: for claims that ran out, and deferred events.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+/// Decides where events go.
+#[derive(Debug)]
+pub(super) struct Router {
+    pub(super) plan: Arc<Plan>,
+    pub(super) journal: Arc<dyn Journal>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) stop: Stop,
+}
+
+impl Router {
+    /// Works until it is told to stop. Decisions under way are dropped then; their events are claimed again at the next start.
+    pub(super) async fn run(&mut self) {
+        let mut running = JoinSet::new();
+        let mut changes = self.journal.watch(Interest::Events);
+        // Claims are held well beyond the time that a decision can take.
+        let hold = 2 * self.plan.budgets.deciding + Duration::from_secs(30);
+        loop {
+            changes.borrow_and_update();
+            let free = MOST_AT_ONCE - running.len();
+            let claims = match self.journal.claim(hold, free).await {
+                Ok(claims) => claims,
+                Err(StoreError::Closed) => return,
+                Err(error) => {
+                    tracing::error!(%error, "Events can't be claimed; trying again.");
+                    Vec::new()
+                }
+            };
+            for claim in claims {
+                let one = One { plan: Arc::clone(&self.plan), journal: Arc::clone(&self.journal), clock: Arc::clone(&self.clock) };
+                running.spawn(one.decide(claim));
+            }
+            let is_full = running.len() >= MOST_AT_ONCE;
+            tokio::select! {
+                Some(_) = running.join_next(), if is_full => while running.try_join_next().is_some() {},
+                _ = changes.changed(), if !is_full => {}
+                () = self.clock.sleep(LOOK_AGAIN) => {}
+                () = self.stop.cancelled() => return,
+            }
+            while running.try_join_next().is_some() {}
+        }
+    }
+}
+
+/// The decision of one event.
+struct One {
+    plan: Arc<Plan>,
+    journal: Arc<dyn Journal>,
+    clock: Arc<dyn Clock>,
+}
+
+impl One {
+    async fn decide(self, claim: Claim) {
+        let Claim { token, mut event, facts, attempt } = claim;
+        let needs = self.needs(&event);
+        let facts = self.find(&event, facts, needs, attempt).await;
+        event.kind = event.kind_with(&facts);
+        let now = self.clock.now();
+        if event.kind.outcome() == Some(TaskOutcome::Unsettled) {
+            if now.duration_since(event.received) < ASK_FOR {
+                return self.defer(token, facts, now).await;
+            }
+            // Better a word too many: after so long, somebody should look.
+            event.kind = as_failed(event.kind);
+        }
+        let mut routing = self.plan.decide(&event, &facts, now);
+        routing.keys = further_keys(&event, &facts);
+        if routing.deliveries.is_empty() && event.kind.went_wrong() {
+            let why = routing.notes.last().map_or("there are no routes", |note| note.why.as_str());
+            tracing::error!(event = %event.id, kind = %event.kind, why, "Something went wrong and nobody is told.");
+        }
+        self.store(token, routing).await;
+    }
+
+    fn needs(&self, event: &Event) -> Needs {
+        let needs = self.plan.deciding_needs(&event.kind);
+        let unsettled = event.kind.outcome() == Some(TaskOutcome::Unsettled);
+        Needs { result: needs.result || unsettled, ..needs }
+    }
+
+    async fn find(&self, event: &Event, facts: Facts, needs: Needs, attempt: u32) -> Facts {
+        let needs = needs.open_in(&facts);
+        let sheet = FactSheet::new(facts);
+        if attempt >= PLAIN_AT {
+            let why = "left out, because earlier look-ups for this event never returned";
+            sheet.update(|facts| facts.give_up(needs, why));
+        } else if !needs.is_none() {
+            let enricher = self.plan.sites.get(&event.site).and_then(|site| site.enricher.as_deref());
+            look_up(&*self.clock, enricher, event, needs, &sheet, self.plan.budgets.deciding).await;
+        }
+        sheet.snapshot()
+    }
+
+    /// Asks again later how it ended; what was found about the task itself is kept.
+    async fn defer(&self, token: ClaimToken, mut facts: Facts, now: Timestamp) {
+        facts.result = Fact::Unasked;
+        let until = now.saturating_add(ASK_AGAIN).unwrap_or(Timestamp::MAX);
+        if let Err(error) = self.journal.defer(token, facts, until).await {
+            tracing::error!(event = %token.event, %error, "An event can't be put off; it is claimed again when its claim runs out.");
+        }
+    }
+
+    async fn store(&self, token: ClaimToken, routing: Routing) {
+        match self.journal.route(token, routing).await {
+            Ok(Settled::Done) => {}
+            Ok(Settled::Stale) => tracing::warn!(event = %token.event, "Deciding took longer than the claim; somebody else has decided."),
+            Err(error) => {
+                tracing::error!(event = %token.event, %error, "A decision can't be stored; the event is claimed again when its claim runs out.");
+            }
+        }
+    }
+}
+
+fn as_failed(kind: Kind) -> Kind {
+    match kind {
+        Kind::Task { task_type, .. } => Kind::Task { task_type, outcome: TaskOutcome::Failed },
+        other => other,
+    }
+}
+
+/// The id of the result, now that it is known, is one more key by which the event is recognised.
+fn further_keys(event: &Event, facts: &Facts) -> Vec<DedupKey> {
+    let result = facts.result.known().filter(|result| result.certain);
+    let ids = result.map(|result| {
+        let by_result = result.id.map(|id| DedupKey::result(&event.site, &event.kind, id));
+        let by_execution = result.execution_id.map(|id| DedupKey::execution(&event.site, &event.kind, id));
+        by_result.into_iter().chain(by_execution)
+    });
+    ids.into_iter().flatten().collect()
+}

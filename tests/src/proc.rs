@@ -1,0 +1,150 @@
+//! The program as a process.
+
+use std::path::Path;
+use std::process::{ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::patience;
+
+/// A run of the program that has not been started yet.
+#[derive(Debug)]
+pub struct Run(Command);
+
+impl Run {
+    /// The program under test, in `folder`.
+    #[must_use]
+    pub fn new(program: &str, folder: &Path) -> Self {
+        let mut command = Command::new(program);
+        command.current_dir(folder).env_remove("BUTLER_CONFIG").env_remove("BUTLER_SERVER").env("NO_COLOR", "1");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        Self(command)
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args(mut self, args: &[&str]) -> Self {
+        self.0.args(args);
+        self
+    }
+
+    /// Sets a variable of its environment.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.0.env(name, value);
+        self
+    }
+
+    /// Runs it to its end.
+    ///
+    /// # Panics
+    /// If it can't be started, or does not end in time.
+    pub async fn output(mut self) -> Output {
+        let output = tokio::time::timeout(patience(), self.0.output()).await;
+        output.expect("the program did not end").expect("the program could not be started")
+    }
+
+    /// Starts it and waits for its readiness line.
+    ///
+    /// # Panics
+    /// If it ends, or says nothing, before it is ready; with what it wrote to stderr.
+    pub async fn ready(mut self) -> Proc {
+        let mut child = self.0.spawn().expect("the program could not be started");
+        let log = Arc::new(Mutex::new(String::new()));
+        collect(child.stderr.take().expect("stderr is piped"), Arc::clone(&log));
+        let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
+        let first = tokio::time::timeout(patience(), lines.next_line()).await;
+        let Ok(Ok(Some(readiness))) = first else {
+            // It has ended or is ended now: all of its log is there soon.
+            let _ = child.kill().await;
+            tokio::task::yield_now().await;
+            panic!("not ready; it said:\n{}", log.lock().expect("no panics").as_str());
+        };
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Proc { child, readiness, log }
+    }
+}
+
+/// A running program that has said it is ready. Dropping it kills it.
+#[derive(Debug)]
+pub struct Proc {
+    child: Child,
+    readiness: String,
+    log: Arc<Mutex<String>>,
+}
+
+impl Proc {
+    /// The address that the readiness line gives for `what`: `udp`, `api`.
+    ///
+    /// # Panics
+    /// If it names none.
+    #[must_use]
+    pub fn address(&self, what: &str) -> String {
+        let mut parts = self.readiness.split([' ', ',']).skip_while(|part| *part != what);
+        parts.nth(1).unwrap_or_else(|| panic!("no {what} in {:?}", self.readiness)).to_owned()
+    }
+
+    /// The readiness line.
+    #[must_use]
+    pub fn readiness(&self) -> &str {
+        &self.readiness
+    }
+
+    /// What it has written to stderr so far.
+    ///
+    /// # Panics
+    /// If the collector panicked.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.log.lock().expect("no panics").clone()
+    }
+
+    /// Its process id.
+    ///
+    /// # Panics
+    /// If it has ended.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("still running")
+    }
+
+    /// Kills it, as a power loss would: no destructor runs.
+    ///
+    /// # Panics
+    /// If the system refuses.
+    pub async fn kill(mut self) {
+        self.child.kill().await.expect("killing a child");
+    }
+
+    /// Waits until it has ended by itself.
+    ///
+    /// # Panics
+    /// If it does not end in time.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let ended = tokio::time::timeout(patience(), self.child.wait()).await;
+        ended.expect("the program did not end").expect("waiting for a child")
+    }
+
+    /// Asks it to end, as a service manager does.
+    ///
+    /// # Panics
+    /// If the system refuses.
+    #[cfg(unix)]
+    pub fn terminate(&self) {
+        let id = nix::unistd::Pid::from_raw(i32::try_from(self.id()).expect("a process id"));
+        nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM).expect("signalling a child");
+    }
+}
+
+fn collect(stderr: impl AsyncRead + Unpin + Send + 'static, log: Arc<Mutex<String>>) {
+    tokio::spawn(async move {
+        let mut lines = BufReader::new(stderr).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            let mut log = log.lock().expect("no panics");
+            log.push_str(&line);
+            log.push('\n');
+        }
+    });
+}

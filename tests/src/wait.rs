@@ -1,0 +1,30 @@
+//! Waiting for another process: the one place where tests look again and again, because nothing else can tell them.
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+/// How long a test waits for what should happen at once. `TEST_PATIENCE` (seconds) lengthens it for slow machines.
+#[must_use]
+pub fn patience() -> Duration {
+    let seconds = std::env::var("TEST_PATIENCE").ok().and_then(|text| text.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(60))
+}
+
+/// Asks until the answer is there.
+///
+/// # Panics
+/// When the patience is used up; `what` says what was waited for.
+pub async fn eventually<T, F, A>(what: &str, mut ask: F) -> T
+where
+    F: FnMut() -> A,
+    A: Future<Output = Option<T>>,
+{
+    let started = Instant::now();
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(started.elapsed() < patience(), "waited {:?} in vain for: {what}", started.elapsed());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
