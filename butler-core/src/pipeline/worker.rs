@@ -18,6 +18,8 @@ use crate::store::{Interest, Journal, Lease, LeaseToken, Settled, Settlement, St
 
 /// How long the store is left alone after it failed.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
+/// A worker looks for work at least this often: for leases that ran out.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
 /// Moves the deliveries of one sink.
 #[derive(Debug)]
@@ -84,7 +86,7 @@ impl Worker {
                 break;
             }
             let wait = self.wait_for(next_due);
-            let sleep = self.clock.sleep(wait.unwrap_or(Duration::MAX));
+            let sleep = self.clock.sleep(wait);
             let is_full = self.wanted() == 0;
             tokio::select! {
                 Some(ended) = self.running.join_next(), if !self.running.is_empty() => {
@@ -94,7 +96,7 @@ impl Worker {
                     }
                 }
                 _ = changes.changed(), if !is_full && !stopping => {}
-                () = sleep, if wait.is_some() && !stopping => {}
+                () = sleep, if !stopping => {}
                 () = self.stop.cancelled(), if !stopping => self.give_back().await,
             }
         }
@@ -103,12 +105,10 @@ impl Worker {
 
     /// How many more may be leased.
     fn wanted(&self) -> usize {
-        let most = self.attempts.sink.max_in_flight;
-        match self.breaker.allowance(most, self.clock.monotonic()) {
-            // One round ahead while all is well.
-            all if all == most => (2 * most).saturating_sub(self.running.len() + self.ready.len()),
-            few => few.saturating_sub(self.running.len() + self.ready.len()),
-        }
+        let allowed = self.breaker.allowance(self.attempts.sink.max_in_flight, self.clock.monotonic());
+        // One round ahead while all is well.
+        let wanted = if self.breaker.probe_at().is_none() { 2 * allowed } else { allowed };
+        wanted.saturating_sub(self.running.len() + self.ready.len())
     }
 
     async fn refill(&mut self) -> Result<Option<Timestamp>, StoreError> {
@@ -221,14 +221,14 @@ impl Worker {
         }
     }
 
-    /// How long to wait at the most: until something is due, or the sink may be probed.
-    fn wait_for(&self, next_due: Option<Timestamp>) -> Option<Duration> {
+    /// How long to wait at the most: until something is due, or the sink may be probed, or a lease may have run out.
+    fn wait_for(&self, next_due: Option<Timestamp>) -> Duration {
         let due = next_due.map(|due| Duration::try_from(due.duration_since(self.clock.now())).unwrap_or(Duration::ZERO));
         let probe = self.breaker.probe_at().map(|at| at.saturating_sub(self.clock.monotonic()));
         match (due, probe) {
             // While the sink is down nothing is leased, so nothing is known of what is due.
-            (_, Some(probe)) if !probe.is_zero() => Some(probe),
-            (due, _) => due,
+            (_, Some(probe)) if !probe.is_zero() => probe,
+            (due, _) => due.unwrap_or(LOOK_AGAIN).min(LOOK_AGAIN),
         }
     }
 }
