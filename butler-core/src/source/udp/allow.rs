@@ -132,7 +132,10 @@ impl Host {
                          every 30 s."
                     );
                 } else if !self.failed {
-                    tracing::warn!(host = self.name, addresses = ?self.addresses, %error, "An allowed sender of datagrams can't be resolved; its last addresses stay allowed.");
+                    tracing::warn!(
+                        host = self.name, addresses = ?self.addresses, %error,
+                        "An allowed sender of datagrams can't be resolved any more; the addresses it had stay allowed."
+                    );
                 }
                 self.failed = true;
             }

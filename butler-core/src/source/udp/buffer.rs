@@ -60,7 +60,8 @@ impl ReceiveBuffer {
             tracing::warn!(
                 asked = self.asked,
                 granted = self.granted,
-                "The system gave the UDP socket a smaller receive buffer than asked for: it holds about {} log datagrams, and a burst of more may lose some. {}.",
+                "The system gave the UDP socket a smaller receive buffer than asked for: it holds about {} log datagrams, and a burst of more may lose \
+                 some. {}.",
                 self.datagrams(),
                 self.remedy()
             );

@@ -27,6 +27,8 @@ use crate::source::{Datagram, Intake, RejectReason, Rejection, SourceError};
 pub(super) const BATCH: usize = 64;
 /// The time that `max_per_minute` is about.
 const MINUTE: Duration = Duration::from_mins(1);
+/// What a datagram takes of the receive buffer at the least.
+const SMALLEST: usize = 256;
 /// How many faults in a row are taken for passing ones.
 const FAULTS: u32 = 50;
 /// The pause after a fault.
@@ -51,8 +53,8 @@ pub(super) struct Reader {
 impl Reader {
     /// Starts the thread.
     pub(super) fn start(bound: Bound, checks: Checks) -> io::Result<Self> {
-        // What the buffer held when the thread was told to stop is handed over; a flood that goes on is no reason to go on.
-        let left = bound.buffer.datagrams();
+        // What the buffer held when the thread was told to stop is handed over, be the datagrams ever so small; a flood that goes on is no reason to go on.
+        let left = bound.buffer.granted / SMALLEST;
         let (stop, half) = receive::prepare(bound.socket)?;
         let (end, ended) = oneshot::channel();
         let thread = thread::Builder::new().name("butler-udp".into()).spawn(move || {

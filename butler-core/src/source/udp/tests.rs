@@ -253,14 +253,14 @@ async fn a_burst_is_received_whole() {
     const COUNT: usize = 10_000;
     let (taken, counters) = burst(settings(), USUAL.len(), COUNT).await;
     let buffer = bind("127.0.0.1:0", UdpSettings::RECEIVE_BUFFER).await.expect("a free port").buffer;
-    if buffer.datagrams() >= COUNT {
-        assert_eq!((taken.len(), counters.rejected()), (COUNT, vec![]), "{buffer:?}");
-    }
-    // Only Linux tells how many it dropped.
+    // Only Linux tells how much its buffer holds, and how many it dropped.
     if cfg!(target_os = "linux") {
+        if buffer.datagrams() >= COUNT {
+            assert_eq!((taken.len(), counters.rejected()), (COUNT, vec![]), "{buffer:?}");
+        }
         assert_eq!(taken.len() as u64 + lost(&counters), COUNT as u64, "{:?}", counters.rejected());
     }
-    assert!(taken.iter().all(|datagram| datagram.bytes == USUAL[..]));
+    assert!(!taken.is_empty() && taken.iter().all(|datagram| datagram.bytes == USUAL[..]));
 }
 
 #[cfg(target_os = "linux")]
