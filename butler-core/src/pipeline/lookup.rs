@@ -1,6 +1,6 @@
 //! Asking for facts: bounded in time, shared between those who need the same, and never in the way of a message.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -43,13 +43,23 @@ pub(super) async fn look_up(
     sheet.update(|facts| facts.give_up(needs, &why));
 }
 
+/// How many finished look-ups are kept at hand.
+const LATEST: usize = 64;
+
 /// Where messages get the facts that they show. Whoever needs the same fact of the same event waits for one look-up; whoever needs less does not wait for more.
 #[derive(Debug)]
 pub(super) struct FactDesk {
     plan: Arc<Plan>,
     journal: Arc<dyn Journal>,
     clock: Arc<dyn Clock>,
-    open: Mutex<HashMap<EventId, Weak<Entry>>>,
+    entries: Mutex<Entries>,
+}
+
+/// The look-ups under way, and the latest ones: sinks that leased an event at the same time ask for its facts one shortly after the other.
+#[derive(Debug, Default)]
+struct Entries {
+    by_event: HashMap<EventId, Weak<Entry>>,
+    latest: VecDeque<Arc<Entry>>,
 }
 
 #[derive(Debug)]
@@ -62,7 +72,7 @@ struct Entry {
 
 impl FactDesk {
     pub(super) fn new(plan: Arc<Plan>, journal: Arc<dyn Journal>, clock: Arc<dyn Clock>) -> Self {
-        Self { plan, journal, clock, open: Mutex::default() }
+        Self { plan, journal, clock, entries: Mutex::default() }
     }
 
     /// The facts of `event`, beginning with those that are `known`, once `needs` are found, given up, or out of time.
@@ -110,18 +120,25 @@ impl FactDesk {
     }
 
     fn entry(&self, event: EventId, known: &Facts) -> Arc<Entry> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) = open.get(&event).and_then(Weak::upgrade) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let Entries { by_event, latest } = &mut *entries;
+        if let Some(entry) = by_event.get(&event).and_then(Weak::upgrade) {
             return entry;
         }
-        open.retain(|_, entry| entry.strong_count() > 0);
         let entry = Arc::new(Entry {
             sheet: FactSheet::new(known.clone()),
             busy: Mutex::default(),
             finished: watch::Sender::default(),
             saving: tokio::sync::Mutex::default(),
         });
-        open.insert(event, Arc::downgrade(&entry));
+        if latest.len() == LATEST {
+            latest.pop_front();
+        }
+        latest.push_back(Arc::clone(&entry));
+        if by_event.len() >= 4 * LATEST {
+            by_event.retain(|_, entry| entry.strong_count() > 0);
+        }
+        by_event.insert(event, Arc::downgrade(&entry));
         entry
     }
 

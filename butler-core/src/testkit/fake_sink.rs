@@ -12,6 +12,7 @@ use crate::pipeline::{RetryPolicy, SinkPlan};
 use crate::sink::{Delivery, DeliveryError, Message, Receipt, RenderError, Rendering, Sink, TargetRequest};
 
 type Answer = Box<dyn FnOnce() -> Result<Receipt, DeliveryError> + Send>;
+type Judge = Box<dyn Fn(&Delivery<'_>) -> Option<DeliveryError> + Send>;
 
 /// A sink that remembers what it was given and answers as it is told; without orders it accepts everything. Clones are the same sink.
 #[derive(Clone, Default)]
@@ -22,6 +23,7 @@ struct Inner {
     targets: Mutex<Vec<Target>>,
     needs: Mutex<Needs>,
     answers: Mutex<VecDeque<Answer>>,
+    judge: Mutex<Option<Judge>>,
     broken_template: Mutex<Option<String>>,
     taken: watch::Sender<Vec<Taken>>,
     open: watch::Sender<bool>,
@@ -70,6 +72,11 @@ impl FakeSink {
     /// Answers one of the next attempts; orders are carried out in the order in which they were given. The answer may panic.
     pub fn answer(&self, answer: impl FnOnce() -> Result<Receipt, DeliveryError> + Send + 'static) {
         lock(&self.0.answers).push_back(Box::new(answer));
+    }
+
+    /// Refuses from now on whatever `judge` gives an error for; the others are answered as usual.
+    pub fn judge(&self, judge: impl Fn(&Delivery<'_>) -> Option<DeliveryError> + Send + 'static) {
+        *lock(&self.0.judge) = Some(Box::new(judge));
     }
 
     /// Fails to render from now on, with this fault; `None` mends it.
@@ -146,7 +153,11 @@ impl Sink for FakeSink {
         let mut hanging = self.0.open.subscribe();
         // The sender lives in this sink, so the wait cannot fail.
         let _ = hanging.wait_for(|hanging| !hanging).await;
-        let answer = lock(&self.0.answers).pop_front();
+        let refused = lock(&self.0.judge).as_ref().and_then(|judge| judge(delivery));
+        let answer = match refused {
+            Some(error) => Some(Box::new(move || Err(error)) as Answer),
+            None => lock(&self.0.answers).pop_front(),
+        };
         let mut taken = Taken {
             key: delivery.key,
             target: delivery.target.clone(),
