@@ -179,7 +179,7 @@ impl RepositoryClient {
     /// Host and port, for messages.
     #[must_use]
     pub fn address(&self) -> String {
-        format!("{}:{}", self.settings.host, self.settings.port)
+        self.base.rsplit('/').next().unwrap_or_default().to_owned()
     }
 
     /// How the repository stands.
@@ -403,3 +403,6 @@ fn new_key() -> Arc<str> {
 fn is_forgery_check(error: &QlikError) -> bool {
     matches!(error, QlikError::Forbidden { status: 403, body, .. } if body.contains("XSRF"))
 }
+
+#[cfg(all(test, feature = "testkit"))]
+mod tests;

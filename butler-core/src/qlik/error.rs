@@ -166,7 +166,7 @@ impl QlikError {
             Self::Setup { .. } => "the client of the repository can't be set up".into(),
             Self::Unreachable { request, why } => format!("{} can't be reached ({why})", who(request)),
             Self::Timeout { request, after } => format!("{} did not answer within {}", who(request), humantime::format_duration(*after)),
-            Self::Certificate { request, why, .. } => format!("{} can't be trusted or does not trust us ({why})", who(request)),
+            Self::Certificate { request, why, .. } => format!("no trusted connection to {} ({why})", who(request)),
             Self::Forbidden { request, status, .. } => format!("{} refused the request (status {status})", who(request)),
             Self::NotFound { request } => format!("{} knows no such thing", who(request)),
             Self::Unexpected { request, status, .. } => format!("{} answered with status {status}", who(request)),
@@ -214,7 +214,7 @@ impl QlikError {
 pub(super) fn excerpt(body: &[u8], key: &str) -> String {
     let start = String::from_utf8_lossy(body.get(..4 * EXCERPT).unwrap_or(body)).replace(key, "***");
     let clean: String = start.chars().map(|c| if c.is_control() { ' ' } else { c }).take(EXCERPT).collect();
-    clean.trim().trim_matches('"').to_owned()
+    clean.trim().trim_matches('"').trim().to_owned()
 }
 
 fn quoted(body: &str) -> String {

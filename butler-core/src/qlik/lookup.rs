@@ -241,3 +241,6 @@ impl RepositoryClient {
 fn same(a: &str, b: &str) -> bool {
     a.to_lowercase() == b.to_lowercase()
 }
+
+#[cfg(all(test, feature = "testkit"))]
+mod tests;

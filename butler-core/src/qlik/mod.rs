@@ -7,6 +7,8 @@
 mod circuit;
 mod client;
 mod error;
+#[cfg(all(test, feature = "testkit"))]
+pub(crate) mod fake;
 mod filter;
 mod log_ends;
 mod lookup;

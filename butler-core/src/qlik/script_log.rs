@@ -75,3 +75,6 @@ impl RepositoryClient {
         Ok((log.characters > 0).then_some(log))
     }
 }
+
+#[cfg(all(test, feature = "testkit"))]
+mod tests;
