@@ -100,7 +100,7 @@ impl Enricher for QlikEnricher {
                 let address = self.client.address();
                 let within = humantime::format_duration(Duration::from_millis(u64::try_from(budget.as_millis()).unwrap_or(u64::MAX)));
                 let why = match self.client.failure_since(began) {
-                    Some(why) => format!("the repository at {address} gave no answer within {within} ({why})"),
+                    Some(why) => format!("the repository at {address} gave no answer within {within}: {why}"),
                     None => format!("the repository at {address} did not answer within {within}"),
                 };
                 run.close(&Gap::for_now(why));
@@ -387,3 +387,6 @@ impl Run<'_> {
 fn certain(result: ExecutionResult) -> ExecutionResult {
     ExecutionResult { certain: true, ..result }
 }
+
+#[cfg(all(test, feature = "testkit"))]
+mod tests;

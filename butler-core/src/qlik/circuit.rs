@@ -71,7 +71,7 @@ impl Circuit {
         self.lock().shown.clone()
     }
 
-    /// How the latest request failed, if one did at `from` or later.
+    /// How the latest request failed, if one did at `from` or later. One that was dropped did not fail by itself.
     pub(super) fn failure_since(&self, from: Duration) -> Option<String> {
         self.lock().last_failure.as_ref().filter(|(at, _)| *at >= from).map(|(_, why)| why.clone())
     }
@@ -156,13 +156,13 @@ impl Passage<'_> {
     /// It did not, and this request gives up.
     pub(super) fn failed(mut self, why: &str) {
         self.settled = true;
-        self.fail(why);
+        self.stumbled(why);
+        self.give_up(why);
     }
 
-    fn fail(&self, why: &str) {
+    fn give_up(&self, why: &str) {
         let wall = self.circuit.clock.now();
         self.circuit.change(|inner, now| {
-            inner.last_failure = Some((now, why.to_owned()));
             inner.shown.last_error = Some(why.to_owned());
             if self.is_probe {
                 inner.probing = false;
@@ -183,7 +183,7 @@ impl Drop for Passage<'_> {
         let waited = self.circuit.clock.monotonic().saturating_sub(self.began);
         if waited >= PATIENCE {
             let known = self.circuit.failure_since(self.began);
-            self.fail(&known.unwrap_or_else(|| format!("no answer within {} s", waited.as_secs())));
+            self.give_up(&known.unwrap_or_else(|| format!("no answer within {} s", waited.as_secs())));
         } else if self.is_probe {
             self.circuit.change(|inner, _| inner.probing = false);
         }

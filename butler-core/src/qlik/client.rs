@@ -101,13 +101,13 @@ enum Take {
 
 enum Reply<'a> {
     Whole(Bytes),
-    InPieces(Download<'a>),
+    InPieces(Box<Download<'a>>),
 }
 
 /// A reply that is taken in pieces. It counts as a request under way until it is dropped.
 pub(super) struct Download<'a> {
     client: &'a RepositoryClient,
-    request: Request,
+    request: Box<Request>,
     response: reqwest::Response,
     _permit: SemaphorePermit<'a>,
 }
@@ -212,7 +212,7 @@ impl RepositoryClient {
     }
 
     /// Asks for something that may be large.
-    pub(super) async fn download(&self, ask: &Ask) -> Result<Download<'_>, QlikError> {
+    pub(super) async fn download(&self, ask: &Ask) -> Result<Box<Download<'_>>, QlikError> {
         match self.call(ask, Take::InPieces).await? {
             Reply::InPieces(download) => Ok(download),
             Reply::Whole(_) => Err(self.malformed(ask, "it came whole".into())),
@@ -223,8 +223,9 @@ impl RepositoryClient {
         QlikError::Malformed { request: self.request(ask), why }
     }
 
-    fn request(&self, ask: &Ask) -> Request {
-        Request { site: self.settings.site.clone(), address: self.address(), method: "GET", path: ask.readable() }
+    fn request(&self, ask: &Ask) -> Box<Request> {
+        let (site, address, path) = (self.settings.site.clone(), self.address(), ask.readable());
+        Box::new(Request { site, address, method: "GET", path })
     }
 
     fn key(&self) -> Arc<str> {
@@ -288,7 +289,8 @@ impl RepositoryClient {
             let mut response = request.send().await.map_err(|error| self.transport(ask, error))?;
             let status = response.status().as_u16();
             if status == 200 && take == Take::InPieces {
-                return Ok(Reply::InPieces(Download { client: self, request: self.request(ask), response, _permit: permit }));
+                let download = Download { client: self, request: self.request(ask), response, _permit: permit };
+                return Ok(Reply::InPieces(Box::new(download)));
             }
             let mut body = Vec::new();
             while let Some(piece) = response.chunk().await.map_err(|error| self.transport(ask, error))? {

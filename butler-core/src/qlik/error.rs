@@ -48,7 +48,7 @@ pub enum QlikError {
     #[error("{request}: {why}; is the Qlik Sense Repository Service running, is this its address, and does every firewall let it through?")]
     Unreachable {
         /// The request.
-        request: Request,
+        request: Box<Request>,
         /// Why.
         why: String,
     },
@@ -56,7 +56,7 @@ pub enum QlikError {
     #[error("{request}: no answer within {}; the repository is busy or hangs, see its log, or raise the site's `timeout`", humantime::format_duration(*after))]
     Timeout {
         /// The request.
-        request: Request,
+        request: Box<Request>,
         /// How long it was waited for.
         after: Duration,
     },
@@ -64,7 +64,7 @@ pub enum QlikError {
     #[error("{request}: {why}; {remedy}")]
     Certificate {
         /// The request.
-        request: Request,
+        request: Box<Request>,
         /// Why.
         why: String,
         /// What to do.
@@ -77,7 +77,7 @@ pub enum QlikError {
     )]
     Forbidden {
         /// The request.
-        request: Request,
+        request: Box<Request>,
         /// 401 or 403.
         status: u16,
         /// The start of what came with it.
@@ -87,13 +87,13 @@ pub enum QlikError {
     #[error("{request}: there is no such thing (status 404)")]
     NotFound {
         /// The request.
-        request: Request,
+        request: Box<Request>,
     },
     /// Another status than the ones that mean something here.
     #[error("{request}: unexpected status {status}{}; is this the port of the repository (4242)? If so, its log tells more", quoted(body))]
     Unexpected {
         /// The request.
-        request: Request,
+        request: Box<Request>,
         /// The status.
         status: u16,
         /// The start of what came with it.
@@ -103,7 +103,7 @@ pub enum QlikError {
     #[error("{request}: the reply can't be understood: {why}; is this the port of the repository (4242), and nothing else in between?")]
     Malformed {
         /// The request.
-        request: Request,
+        request: Box<Request>,
         /// Why.
         why: String,
     },
@@ -111,7 +111,7 @@ pub enum QlikError {
     #[error("{request}: not asked, since the repository has been down since {since} ({why})")]
     Down {
         /// The request.
-        request: Request,
+        request: Box<Request>,
         /// Since when.
         since: Timestamp,
         /// How the latest request failed.
@@ -129,7 +129,7 @@ impl QlikError {
     }
 
     /// What a transport's error means.
-    pub(super) fn transport(request: Request, error: reqwest::Error, root: Option<&PathBuf>) -> Self {
+    pub(super) fn transport(request: Box<Request>, error: reqwest::Error, root: Option<&PathBuf>) -> Self {
         // The address is told by the request; the transport's own text would repeat it, with the key.
         let error = error.without_url();
         if let Some(tls) = tls_error(&error) {
@@ -305,8 +305,9 @@ fn is_about_us(alert: AlertDescription) -> bool {
 mod tests {
     use super::*;
 
-    fn request() -> Request {
-        Request { site: "prod".into(), address: "sense:4242".into(), method: "GET", path: "/qrs/task/full?filter=id eq 7".into() }
+    fn request() -> Box<Request> {
+        let path = "/qrs/task/full?filter=id eq 7".into();
+        Box::new(Request { site: "prod".into(), address: "sense:4242".into(), method: "GET", path })
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! A repository of a few lines for tests: plain HTTP, answers from a closure, every request noted.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 use std::future::pending;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};

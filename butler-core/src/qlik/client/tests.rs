@@ -1,3 +1,5 @@
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;
