@@ -62,7 +62,11 @@ impl Gap {
 
 impl From<QlikError> for Gap {
     fn from(error: QlikError) -> Self {
-        tracing::warn!(%error, "The repository gave no answer that could be used.");
+        match error {
+            // It was told when it went down; a burst of events would repeat it by the thousand.
+            QlikError::Down { .. } => tracing::debug!(%error, "The repository was not asked."),
+            _ => tracing::warn!(%error, "The repository gave no answer that could be used."),
+        }
         Self::for_now(error.brief())
     }
 }

@@ -157,7 +157,8 @@ impl RepositoryClient {
         })
     }
 
-    /// The same client, which tells `hook` whenever the state of the repository changes. The hook must not block.
+    /// The same client, which tells `hook` whenever the state of the repository changes: where a report of all sites' health is kept, this
+    /// is how it is kept up to date. The hook must not block.
     #[must_use]
     pub fn on_change(mut self, hook: impl Fn(&RepositoryState) + Send + Sync + 'static) -> Self {
         self.circuit.set_hook(Box::new(hook));
@@ -408,3 +409,5 @@ fn is_forgery_check(error: &QlikError) -> bool {
 
 #[cfg(all(test, feature = "testkit"))]
 mod tests;
+#[cfg(all(test, feature = "testkit"))]
+mod tls_tests;

@@ -139,7 +139,11 @@ impl QlikError {
         if error.is_timeout() {
             return Self::Unreachable { request, why: "no connection in time".into() };
         }
-        Self::Unreachable { request, why: innermost(&error) }
+        let mut why = innermost(&error);
+        if root.is_some() && broke(&error) {
+            why.push_str(", which is also how some repositories refuse a client certificate");
+        }
+        Self::Unreachable { request, why }
     }
 
     /// The request that failed, if it came to one.
@@ -238,6 +242,18 @@ fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> 
     None
 }
 
+/// Whether a connection that stood was cut.
+fn broke(error: &(dyn Error + 'static)) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    let cut = |error: &std::io::Error| matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof);
+    error.downcast_ref::<std::io::Error>().is_some_and(cut) || error.source().is_some_and(broke)
+}
+
+/// `sense.example.com` of the TLS library's `DnsName("sense.example.com")`.
+fn plain_name(presented: &str) -> &str {
+    presented.split('"').nth(1).unwrap_or(presented)
+}
+
 fn innermost(error: &(dyn Error + 'static)) -> String {
     let mut deepest = error;
     while let Some(source) = deepest.source() {
@@ -257,7 +273,10 @@ fn explain_tls(error: &rustls::Error, root: Option<&PathBuf>) -> (String, String
             format!("{again}, or, if you accept any certificate, set `verify = false`"),
         ),
         rustls::Error::InvalidCertificate(Cert::NotValidForNameContext { presented, .. }) => (
-            format!("the repository's certificate is for other names: {}", presented.join(", ")),
+            format!(
+                "the repository's certificate is for other names: {}",
+                presented.iter().map(|name| plain_name(name)).collect::<Vec<_>>().join(", ")
+            ),
             "set `host` to one of these names, or, if you accept any certificate, set `verify = false`".into(),
         ),
         rustls::Error::InvalidCertificate(Cert::NotValidForName) => (

@@ -12,6 +12,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Response};
+use axum::serve::Listener;
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
@@ -66,7 +67,13 @@ impl Drop for Fake {
 
 impl Fake {
     pub(crate) async fn start(answer: impl Fn(&str) -> Answer + Clone + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        Self::serve(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap(), answer)
+    }
+
+    pub(crate) fn serve(
+        listener: impl Listener<Addr = SocketAddr>,
+        answer: impl Fn(&str) -> Answer + Clone + Send + Sync + 'static,
+    ) -> Self {
         let address = listener.local_addr().unwrap();
         let notes = Arc::new(Notes::default());
         let shared = Arc::clone(&notes);

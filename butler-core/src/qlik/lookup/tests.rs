@@ -37,6 +37,17 @@ async fn the_same_task_is_asked_for_once_and_remembered_for_a_while() {
 }
 
 #[tokio::test]
+async fn nothing_is_remembered_for_no_time() {
+    let fake = Fake::start(|_| Answer::Json(json!([task(ID)]))).await;
+    let settings = super::super::RepositorySettings { cache: Duration::ZERO, ..fake.settings() };
+    let client = RepositoryClient::unencrypted(settings, Arc::new(TestClock::default())).unwrap();
+    for _ in 0..2 {
+        assert!(matches!(client.task(ID).await, Ok(Some(_))));
+    }
+    assert_eq!(fake.asked().len(), 2);
+}
+
+#[tokio::test]
 async fn that_there_is_no_such_object_is_remembered_briefly() {
     let fake = Fake::start(|what| if what.starts_with("user") { Answer::Status(404, "Not Found") } else { Answer::Json(json!([])) }).await;
     let clock = TestClock::default();
