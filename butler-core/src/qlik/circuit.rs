@@ -11,6 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::clock::Clock;
+use crate::event::SiteName;
 
 /// How often one request tries whether the repository is back.
 pub(super) const PROBE_EVERY: Duration = Duration::from_secs(5);
@@ -29,6 +30,7 @@ pub struct RepositoryState {
 type Hook = Box<dyn Fn(&RepositoryState) + Send + Sync>;
 
 pub(super) struct Circuit {
+    site: SiteName,
     clock: Arc<dyn Clock>,
     inner: Mutex<Inner>,
     hook: Option<Hook>,
@@ -58,8 +60,8 @@ impl std::fmt::Debug for Circuit {
 }
 
 impl Circuit {
-    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, inner: Mutex::default(), hook: None }
+    pub(super) fn new(site: SiteName, clock: Arc<dyn Clock>) -> Self {
+        Self { site, clock, inner: Mutex::default(), hook: None }
     }
 
     /// Has every change of the state told to `hook`.
@@ -105,6 +107,12 @@ impl Circuit {
         let after = inner.shown.clone();
         // The hook may do as it likes, also ask for the state.
         drop(inner);
+        let (site, why) = (&self.site, after.last_error.as_deref().unwrap_or_default());
+        match (before.down_since, after.down_since) {
+            (None, Some(_)) => tracing::warn!(%site, why, "The repository does not answer; events leave without its facts until it does."),
+            (Some(since), None) => tracing::info!(%site, %since, "The repository answers again."),
+            _ => {}
+        }
         if let Some(hook) = self.hook.as_ref().filter(|_| before != after) {
             hook(&after);
         }
@@ -168,8 +176,11 @@ impl Passage<'_> {
                 inner.probing = false;
             }
             if inner.last_answer.is_none_or(|answer| answer < self.began) {
+                // Whoever fails late, having begun before, does not put off the next probe.
+                if self.is_probe || inner.shown.down_since.is_none() {
+                    inner.next_probe = now + PROBE_EVERY;
+                }
                 inner.shown.down_since.get_or_insert(wall);
-                inner.next_probe = now + PROBE_EVERY;
             }
         });
     }
@@ -199,7 +210,7 @@ mod tests {
 
     fn circuit() -> (TestClock, Circuit) {
         let clock = TestClock::default();
-        (clock.clone(), Circuit::new(Arc::new(clock)))
+        (clock.clone(), Circuit::new("prod".into(), Arc::new(clock)))
     }
 
     #[test]
@@ -229,6 +240,16 @@ mod tests {
         circuit.enter().unwrap().answered(None);
         slow.failed("no answer");
         assert_eq!(circuit.state(), RepositoryState { down_since: None, last_error: Some("no answer".into()) });
+    }
+
+    #[test]
+    fn those_who_fail_late_do_not_put_off_the_probe() {
+        let (clock, circuit) = circuit();
+        let late = circuit.enter().unwrap();
+        circuit.enter().unwrap().failed("connection refused");
+        clock.advance(PROBE_EVERY);
+        late.failed("no answer");
+        assert!(circuit.enter().unwrap().is_probe());
     }
 
     #[test]

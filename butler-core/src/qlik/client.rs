@@ -148,7 +148,7 @@ impl RepositoryClient {
             http: Mutex::new(connector),
             key: Mutex::new(new_key()),
             permits: Semaphore::new(MAX_IN_FLIGHT),
-            circuit: Circuit::new(Arc::clone(&clock)),
+            circuit: Circuit::new(settings.site.clone(), Arc::clone(&clock)),
             caches: Caches::new(settings.cache),
             log_api: AtomicU8::new(script_log::UNKNOWN),
             no_execution_filter: AtomicBool::new(false),

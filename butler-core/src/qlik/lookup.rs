@@ -165,10 +165,12 @@ impl RepositoryClient {
             let ask = Ask::filter("executionresult/full", &Filter::guid("executionID", id));
             match self.get(&ask).await {
                 Ok(reply) => {
-                    let found = reply.as_array().into_iter().flatten().map(map::execution_result);
-                    // An answer without the member is taken at its word: it was asked for this execution.
-                    if let Some(found) = found.into_iter().find(|result| result.execution_id.is_none_or(|named| named == id)) {
-                        return Ok(Some(ExecutionResult { execution_id: Some(id), ..found }));
+                    let found: Vec<_> = reply.as_array().into_iter().flatten().map(map::execution_result).collect();
+                    // One answer without the member is taken at its word: it was asked for this execution. Several may be an ignored filter.
+                    let is_alone = found.len() == 1;
+                    let own = found.into_iter().find(|result| result.execution_id.map_or(is_alone, |named| named == id));
+                    if let Some(own) = own {
+                        return Ok(Some(ExecutionResult { execution_id: Some(id), ..own }));
                     }
                 }
                 Err(QlikError::NotFound { .. } | QlikError::Unexpected { status: 400, .. }) => {

@@ -131,6 +131,18 @@ async fn an_execution_is_found_by_either_id() {
 }
 
 #[tokio::test]
+async fn a_list_that_may_be_of_anything_proves_nothing() {
+    let fake = Fake::start(|what| match what.contains("filter") {
+        true => Answer::Json(json!([{"id": Uuid::from_u128(1)}, {"id": Uuid::from_u128(2), "executionID": Uuid::from_u128(3)}])),
+        false => Answer::Status(404, ""),
+    })
+    .await;
+    let client = fake.client(TestClock::default());
+    assert_eq!(client.execution(ID).await.unwrap(), None);
+    assert_eq!(client.execution(Uuid::from_u128(3)).await.unwrap().and_then(|found| found.id), Some(Uuid::from_u128(2)));
+}
+
+#[tokio::test]
 async fn a_repository_that_cannot_filter_executions_is_asked_so_only_once() {
     let fake =
         Fake::start(|what| if what.contains("filter") { Answer::Status(400, "Cannot parse") } else { Answer::Status(404, "") }).await;
