@@ -3,6 +3,14 @@
 //! An [`Enricher`] is asked for the facts that somebody needs, and writes each into a [`FactSheet`] as it finds it. It never fails:
 //! what can't be found is a fact too, with the reason. The pipeline bounds its time by dropping it.
 
+#[cfg(feature = "qlik")]
+mod qlik;
+#[cfg(feature = "qlik")]
+mod which;
+
+#[cfg(feature = "qlik")]
+pub use qlik::QlikEnricher;
+
 use async_trait::async_trait;
 
 use crate::clock::Deadline;

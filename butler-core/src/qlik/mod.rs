@@ -1,4 +1,25 @@
 //! Everything that talks to Qlik Sense.
+//!
+//! So far that is the repository (QRS), which knows tasks, apps, users and how executions went: [`RepositoryClient`] asks it, [`QlikError`] says
+//! why an answer could not be had. `client` is how one question is asked, `lookup` and `script_log` are the questions, `map` makes
+//! facts of the replies, and `circuit` knows whether the repository answers at all.
+
+mod circuit;
+mod client;
+mod error;
+#[cfg(all(test, feature = "testkit"))]
+pub(crate) mod fake;
+mod filter;
+mod log_ends;
+mod lookup;
+pub(crate) mod map;
+mod script_log;
+
+pub use circuit::RepositoryState;
+pub use client::RepositoryClient;
+pub use error::{QlikError, Request};
+pub use filter::Filter;
+pub use lookup::About;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,0 +1,80 @@
+//! Script logs: the repository is asked for a ticket, and the ticket is redeemed.
+//!
+//! There are two ways to ask. Releases up to spring 2025 know the old one, later ones the new one, some both; what this site answered to is
+//! remembered, and the other is tried when it stops to. The log is taken in pieces, and of them only the ends are kept.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::client::{Ask, RepositoryClient};
+use super::error::QlikError;
+use super::filter::encode;
+use super::log_ends::LogEnds;
+use crate::event::{ExecutionResult, LogLines, ScriptLog};
+
+/// It is not known yet to which way the site answers.
+pub(super) const UNKNOWN: u8 = 0;
+const OLD: u8 = 1;
+const NEW: u8 = 2;
+
+/// How often it is looked whether a log that was promised is there.
+const POLLS: usize = 4;
+/// How long it is waited in between.
+const POLL_EVERY: Duration = Duration::from_millis(500);
+
+impl RepositoryClient {
+    /// The ends of an execution's script log; none while the repository has no log of it.
+    ///
+    /// # Errors
+    /// [`QlikError`], when it could not be had.
+    pub async fn script_log(&self, task: Uuid, result: &ExecutionResult, lines: LogLines) -> Result<Option<ScriptLog>, QlikError> {
+        let Some(reference) = result.file_reference.filter(|reference| !reference.is_nil()) else { return Ok(None) };
+        let ways = if self.log_api.load(Ordering::Relaxed) == NEW { [NEW, OLD] } else { [OLD, NEW] };
+        let mut refused = None;
+        for way in ways {
+            let ask = match (way, result.id) {
+                (OLD, _) => Ask::with(format!("reloadtask/{task}/scriptlog"), "fileReferenceId", reference.to_string()),
+                (_, Some(id)) => Ask::with(format!("reloadtask/{task}/scriptlogfile"), "executionResultId", id.to_string()),
+                (_, None) => continue,
+            };
+            match self.redeem(&ask, lines).await {
+                Ok(log) => {
+                    self.log_api.store(way, Ordering::Relaxed);
+                    return Ok(log);
+                }
+                // The other way may do: this one is not known, or is known and lies.
+                Err(error @ (QlikError::NotFound { .. } | QlikError::Unexpected { .. } | QlikError::Malformed { .. })) => {
+                    refused = refused.or(Some(error));
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        refused.map_or(Ok(None), Err)
+    }
+
+    async fn redeem(&self, ask: &Ask, lines: LogLines) -> Result<Option<ScriptLog>, QlikError> {
+        let reply = self.get(ask).await?;
+        let ticket = reply["value"].as_str().filter(|ticket| !ticket.is_empty());
+        let ticket = ticket.ok_or_else(|| self.malformed(ask, "it holds no `value`".into()))?;
+        let ask = Ask::path(format!("download/reloadtask/{}/scriptlog.txt", encode(ticket)));
+        let mut polls = 0;
+        let mut download = loop {
+            match self.download(&ask).await {
+                Err(QlikError::NotFound { .. }) if polls < POLLS => polls += 1,
+                other => break other?,
+            }
+            self.clock.sleep(POLL_EVERY).await;
+        };
+        let mut ends = LogEnds::new(lines);
+        while let Some(piece) = download.piece().await? {
+            ends.feed(&piece);
+        }
+        let log = ends.finish();
+        Ok((log.characters > 0).then_some(log))
+    }
+}
+
+#[cfg(all(test, feature = "testkit"))]
+mod tests;
