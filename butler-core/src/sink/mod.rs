@@ -9,6 +9,7 @@
 mod error;
 mod message;
 mod registry;
+pub mod words;
 
 #[cfg(feature = "sink-email")]
 pub mod email;
@@ -20,6 +21,7 @@ pub mod webhook;
 pub use error::{DeliveryError, Reason, Retry};
 pub use message::{Links, Message, NamedLink, Receipt, RenderError, Rendering, SiteInfo, TargetRequest};
 pub use registry::{BuildError, Registry, SinkConfig, SinkContext};
+pub use words::UserForm;
 
 use async_trait::async_trait;
 
