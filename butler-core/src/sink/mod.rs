@@ -7,6 +7,8 @@
 //! A sink comes into being from a [`SinkConfig`], found by its type's name in a [`Registry`].
 
 mod error;
+#[cfg(any(feature = "sink-slack", feature = "sink-webhook"))]
+mod http;
 mod message;
 mod registry;
 pub mod words;

@@ -1,6 +1,9 @@
 //! For tests: a clock that moves by hand, fakes, and the suites that every store and sink must pass.
 
 mod clock;
+mod http_remote;
 pub mod sink_samples;
+pub mod sink_suite;
 
 pub use clock::TestClock;
+pub use http_remote::{HttpRemote, make_sink, sink_context};
