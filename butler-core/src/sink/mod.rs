@@ -9,6 +9,8 @@
 mod error;
 #[cfg(any(feature = "sink-slack", feature = "sink-webhook"))]
 mod http;
+#[cfg(any(feature = "sink-slack", feature = "sink-email"))]
+mod kinds;
 mod message;
 mod registry;
 pub mod words;

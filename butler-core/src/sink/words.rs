@@ -146,7 +146,7 @@ pub fn lines(rendering: &Rendering<'_>) -> Vec<(&'static str, String)> {
 /// What has to be said beside the event: what is missing, what was held back, what is not certain. Empty most of the time.
 #[must_use]
 pub fn notes(rendering: &Rendering<'_>) -> Vec<String> {
-    let mut notes: Vec<String> = rendering.missing.iter().map(|missing| format!("Not known: {}", one_line(missing))).collect();
+    let mut notes = missing(rendering.missing);
     if rendering.facts.result.known().is_some_and(|result| !result.certain) {
         notes.push(
             "The execution details are those of the task's latest execution, which need not be the one that this is about.".to_owned(),
@@ -158,6 +158,23 @@ pub fn notes(rendering: &Rendering<'_>) -> Vec<String> {
         count => notes.push(format!("{count} messages like this were held back since the last one was sent.")),
     }
     notes
+}
+
+/// One note for everything that is missing for the same reason.
+fn missing(lines: &[String]) -> Vec<String> {
+    let mut by_reason: Vec<(&str, Vec<&str>)> = Vec::new();
+    for line in lines {
+        let (what, why) = line.split_once(": ").unwrap_or((line, ""));
+        match by_reason.iter_mut().find(|(known, _)| *known == why) {
+            Some((_, all)) => all.push(what),
+            None => by_reason.push((why, vec![what])),
+        }
+    }
+    let note = |(why, what): (&str, Vec<&str>)| match why {
+        "" => format!("Not known: {}", what.join(", ")),
+        why => format!("Not known: {} ({why})", what.join(", ")),
+    };
+    by_reason.into_iter().map(note).map(|note| one_line(&note)).collect()
 }
 
 /// The whole message as plain text; `fault` says why it is no more than that.
@@ -176,4 +193,20 @@ pub fn plain_text(rendering: &Rendering<'_>, fault: Option<&str>) -> String {
         text.push_str(&format!("\nThis is a plain message because its template could not be used: {}\n", one_line(fault)));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_for_one_reason_is_one_note() {
+        let lines = ["task: down", "app: down", "script log: gone: for good", "owner"].map(str::to_owned);
+        assert_eq!(missing(&lines), ["Not known: task, app (down)", "Not known: script log (gone: for good)", "Not known: owner"]);
+    }
+
+    #[test]
+    fn a_line_stays_one_line() {
+        assert_eq!(one_line("a\r\nb\tc\u{0}d"), "a b c d");
+    }
 }

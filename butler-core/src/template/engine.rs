@@ -121,6 +121,12 @@ impl Template {
         }
     }
 
+    /// What errors call it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Whether a field is shown, or may be, by the template or one of its partials.
     #[must_use]
     pub fn mentions(&self, field: &str) -> bool {

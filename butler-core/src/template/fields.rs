@@ -263,7 +263,8 @@ fn ours(fields: &mut Map<String, Value>, rendering: &Rendering<'_>) {
     set(fields, "notes", words::notes(rendering));
 }
 
-#[cfg(all(test, feature = "testkit"))]
+#[cfg(test)]
+#[cfg(feature = "testkit")]
 mod tests {
     use super::*;
     use crate::event::{ExecutionStatus, Fact};
