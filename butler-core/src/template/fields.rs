@@ -16,7 +16,8 @@
 //! `missing` (a list: what was looked for in vain), `heldBack` (how many messages like this were held back), `notes` (a list: both of these in words, and
 //! whatever else has to be said), `scriptLogError` (why there is no script log) and `appOwnerEmails`.
 //!
-//! An engine reload has `sessionId`, `userDirectory` and `userId` beside these. A notice has `title`, `text` and its own fields by their own names.
+//! An engine reload has `sessionId`, `userDirectory` and `userId` beside these. A notice has `title`, `text` and its own fields by their own names, and
+//! all of them in `fields` (a list of `name` and `value`).
 
 use serde_json::{Map, Value, json};
 
@@ -261,6 +262,11 @@ fn ours(fields: &mut Map<String, Value>, rendering: &Rendering<'_>) {
     set(fields, "missing", rendering.missing);
     set(fields, "heldBack", rendering.held_back);
     set(fields, "notes", words::notes(rendering));
+    let own = match &event.body {
+        Body::Notice(notice) => notice.fields.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect(),
+        _ => Vec::new(),
+    };
+    set(fields, "fields", own);
 }
 
 #[cfg(test)]

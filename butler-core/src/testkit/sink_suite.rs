@@ -19,7 +19,7 @@ use crate::simulator::inbox::Gate;
 use crate::sink::{Delivery, DeliveryError, Message, Reason, Receipt, Retry, Sink};
 
 /// The longest that an attempt of the sinks in the suite may take: harnesses make their sinks with it.
-pub const TIMEOUT: Duration = Duration::from_millis(400);
+pub const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A text that tries to start a line, and a header, of its own.
 pub const INJECTION: &str = "x\r\nX-Injected: yes\r\n\r\n.\r\nMAIL FROM:<evil@example.com>\r\n";

@@ -83,6 +83,7 @@ impl Mail {
 #[derive(Debug, Clone)]
 enum Turn {
     Reply(String),
+    Half(String),
     Drop,
     Hold(Gate),
 }
@@ -149,6 +150,11 @@ impl SmtpInbox {
     /// Closes the connection at the next such command.
     pub fn drop_at(&self, command: &str) {
         self.turn(command, Turn::Drop, false);
+    }
+
+    /// Answers the next such command with this, without an end of line, and closes the connection.
+    pub fn half_reply(&self, command: &str, start: &str) {
+        self.turn(command, Turn::Half(start.to_owned()), false);
     }
 
     /// Lets the next such command wait at a gate.
@@ -311,6 +317,11 @@ impl<'a> Session<'a> {
         match turn {
             None => Ok(Next::AsUsual),
             Some(Turn::Drop) => Ok(Next::Closed),
+            Some(Turn::Half(start)) => {
+                self.stream.write_all(start.as_bytes()).await?;
+                self.stream.flush().await?;
+                Ok(Next::Closed)
+            }
             Some(Turn::Hold(gate)) => {
                 gate.pass().await;
                 Ok(Next::AsUsual)
