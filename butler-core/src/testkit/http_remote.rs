@@ -1,7 +1,10 @@
 //! A remote over HTTP for the suite of sinks.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+
+use socket2::{Domain, Socket, Type};
 
 use crate::config::OptionsTable;
 use crate::simulator::inbox::{Answer, Certificates, HttpInbox, ReceivedRequest};
@@ -33,16 +36,6 @@ impl HttpRemote {
         let certificates = Certificates::generate().unwrap_or_else(|why| panic!("no certificate is to be had: {why}"));
         let inbox = HttpInbox::start_tls(certificates.server).await.unwrap_or_else(|why| panic!("no port is to be had: {why}"));
         (Self { inbox }, certificates.ca_pem)
-    }
-
-    /// The URL of a path on a port that nobody listens at.
-    pub async fn nowhere(path: &str) -> String {
-        let gone = Self::start().await;
-        let url = gone.inbox.url(path);
-        drop(gone);
-        // The port is free once the server's task has been dropped; one that is still closing takes no requests either.
-        tokio::task::yield_now().await;
-        url
     }
 
     /// Changes how it answers.
@@ -82,6 +75,22 @@ impl HttpRemote {
         };
         self.accepted().into_iter().map(received).collect()
     }
+}
+
+/// A port of the loopback that nobody listens at, nor will while the process lives: it stays taken.
+///
+/// # Panics
+/// If no port is to be had.
+#[must_use]
+pub fn closed_port() -> u16 {
+    let taken = || {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
+        let address = socket.local_addr()?;
+        std::mem::forget(socket);
+        Ok::<_, std::io::Error>(address.as_socket().map_or(0, |address| address.port()))
+    };
+    taken().unwrap_or_else(|why| panic!("no port is to be had: {why}"))
 }
 
 /// Makes a sink from options, as the configuration would.

@@ -6,4 +6,4 @@ pub mod sink_samples;
 pub mod sink_suite;
 
 pub use clock::TestClock;
-pub use http_remote::{HttpRemote, make_sink, sink_context};
+pub use http_remote::{HttpRemote, closed_port, make_sink, sink_context};

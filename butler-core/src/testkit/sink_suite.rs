@@ -463,3 +463,8 @@ macro_rules! sink_suite {
         )+
     };
 }
+
+#[cfg(test)]
+#[cfg(feature = "sink-webhook")]
+#[path = "sink_suite_tests.rs"]
+mod tests;

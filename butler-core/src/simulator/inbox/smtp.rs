@@ -137,7 +137,7 @@ impl SmtpInbox {
     }
 
     /// Answers the next command that starts with `command`, in any case, with this line: `550 5.1.1 no such user`. `CONNECT` is the greeting and
-    /// `.` the end of a message.
+    /// `.` the end of a message; `RCPT TO:<a@x.se>` answers for one recipient alone.
     pub fn reply(&self, command: &str, line: &str) {
         self.turn(command, Turn::Reply(line.to_owned()), false);
     }

@@ -4,9 +4,9 @@ use crate::event::{DeliveryId, Fact, LogLines, TaskOutcome};
 use crate::simulator::inbox::{Certificates, Gate, Mail, SmtpInbox, SmtpOptions, SmtpTls};
 use crate::sink::{Reason, Registry, Retry};
 use crate::sink_suite;
-use crate::testkit::make_sink;
 use crate::testkit::sink_samples::Sample;
 use crate::testkit::sink_suite::{Received, Remote, SinkHarness};
+use crate::testkit::{closed_port, make_sink};
 
 const PASSWORD: &str = "p4ssw0rd-of-smtp";
 
@@ -89,11 +89,7 @@ impl SinkHarness for Harness {
     }
 
     async fn unreachable(&self) -> Arc<dyn Sink> {
-        let gone = SmtpInbox::start(SmtpOptions::default()).await.unwrap_or_else(|why| panic!("{why}"));
-        let port = gone.address().port();
-        drop(gone);
-        tokio::task::yield_now().await;
-        make_sink("email", &options(port, &self.trust()))
+        make_sink("email", &options(closed_port(), &self.trust()))
     }
 
     async fn untrusted(&self) -> Option<Arc<dyn Sink>> {

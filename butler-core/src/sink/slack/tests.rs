@@ -5,7 +5,7 @@ use crate::sink::Registry;
 use crate::sink_suite;
 use crate::testkit::sink_samples::Sample;
 use crate::testkit::sink_suite::{Received, Remote, SinkHarness};
-use crate::testkit::{HttpRemote, make_sink};
+use crate::testkit::{HttpRemote, closed_port, make_sink};
 
 const HOOK: &str = "/services/T0SECRET0/B0SECRET0/x0SECRET0x";
 
@@ -59,7 +59,7 @@ impl<const BASIC: bool> SinkHarness for Harness<BASIC> {
     }
 
     async fn unreachable(&self) -> Arc<dyn Sink> {
-        make_sink("slack", &options::<BASIC>(&HttpRemote::nowhere(HOOK).await))
+        make_sink("slack", &options::<BASIC>(&format!("http://127.0.0.1:{}{HOOK}", closed_port())))
     }
 
     async fn untrusted(&self) -> Option<Arc<dyn Sink>> {

@@ -6,7 +6,7 @@ use crate::sink::{Reason, Registry, Retry};
 use crate::sink_suite;
 use crate::testkit::sink_samples::Sample;
 use crate::testkit::sink_suite::{Received, Remote, SinkHarness};
-use crate::testkit::{HttpRemote, make_sink};
+use crate::testkit::{HttpRemote, closed_port, make_sink};
 
 const SECRET_PATH: &str = "/hooks/s3cr3t-t0ken";
 const SECRET_QUERY: &str = "sig=s3cr3t-signature";
@@ -61,7 +61,7 @@ impl<const GET: bool> SinkHarness for Harness<GET> {
     }
 
     async fn unreachable(&self) -> Arc<dyn Sink> {
-        make_sink("webhook", &options::<GET>(&HttpRemote::nowhere(SECRET_PATH).await))
+        make_sink("webhook", &options::<GET>(&format!("http://127.0.0.1:{}{SECRET_PATH}", closed_port())))
     }
 
     async fn untrusted(&self) -> Option<Arc<dyn Sink>> {
