@@ -7,8 +7,13 @@
 //! A sink comes into being from a [`SinkConfig`], found by its type's name in a [`Registry`].
 
 mod error;
+#[cfg(any(feature = "sink-slack", feature = "sink-webhook"))]
+mod http;
+#[cfg(any(feature = "sink-slack", feature = "sink-email"))]
+mod kinds;
 mod message;
 mod registry;
+pub mod words;
 
 #[cfg(feature = "sink-email")]
 pub mod email;
@@ -20,6 +25,7 @@ pub mod webhook;
 pub use error::{DeliveryError, Reason, Retry};
 pub use message::{Links, Message, NamedLink, Receipt, RenderError, Rendering, SiteInfo, TargetRequest};
 pub use registry::{BuildError, Registry, SinkConfig, SinkContext};
+pub use words::UserForm;
 
 use async_trait::async_trait;
 

@@ -2,6 +2,10 @@
 
 mod clock;
 mod fake_sink;
+mod http_remote;
+pub mod sink_samples;
+pub mod sink_suite;
 
 pub use clock::TestClock;
 pub use fake_sink::{FakeSink, Taken};
+pub use http_remote::{HttpRemote, closed_port, make_sink, sink_context};

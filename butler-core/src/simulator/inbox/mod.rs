@@ -1,1 +1,16 @@
-//! In-process receivers for what Butler sends.
+//! In-process receivers for what Butler sends: a server for webhooks and Slack, and one for mail.
+//!
+//! Both listen on a free port of the loopback, keep what they get, and can be told to answer as remotes do on bad days. Tests wait for what they
+//! expect with `wait_for`, which returns as soon as it is there.
+
+mod certificates;
+mod gate;
+mod http;
+mod kept;
+mod mime;
+mod smtp;
+
+pub use certificates::Certificates;
+pub use gate::Gate;
+pub use http::{Answer, HttpInbox, ReceivedRequest};
+pub use smtp::{Mail, SmtpInbox, SmtpOptions, SmtpTls};

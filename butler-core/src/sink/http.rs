@@ -1,0 +1,326 @@
+//! One attempt over HTTP: what the sinks for webhooks have in common.
+//!
+//! The address of a webhook is its password, so it appears nowhere: errors name scheme, host and port, and what the remote says in its
+//! answer is shown only after everything that the address and our headers hold has been blotted out of it.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Zoned;
+use jiff::fmt::rfc2822::DateTimeParser;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::{Client, Method, Response, StatusCode};
+use tokio::sync::OnceCell;
+use url::Url;
+
+use super::{BuildError, DeliveryError, Reason, Receipt, SinkContext};
+use crate::clock::Clock;
+use crate::http_client::{self, ClientOptions};
+use crate::tls::{self, Trust};
+
+/// How many redirects are followed.
+const MAX_REDIRECTS: usize = 5;
+/// How much of an answer is read.
+const MAX_ANSWER: usize = 64 * 1024;
+/// How long the rest of an answer is waited for once its status is known.
+const REST_OF_ANSWER: Duration = Duration::from_secs(1);
+
+/// A remote that is spoken to over HTTP. Its client is made at the first attempt, for reading the system's roots takes a while.
+pub(super) struct HttpRemote {
+    url: Url,
+    shown: String,
+    headers: HeaderMap,
+    secrets: Vec<String>,
+    options: ClientOptions,
+    client: OnceCell<Client>,
+    clock: Arc<dyn Clock>,
+}
+
+impl fmt::Debug for HttpRemote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HttpRemote({})", self.shown)
+    }
+}
+
+/// Which certificates of the remote are accepted.
+pub(super) fn trust(ca: Option<&Path>, accept_untrusted: bool, context: &SinkContext) -> Result<Trust, BuildError> {
+    let roots = ca.map(|ca| {
+        let path: PathBuf = context.path(ca);
+        tls::read_certificates(&path).map_err(|why| BuildError::Invalid { key: "ca", why: why.to_string() })
+    });
+    match (roots.transpose()?, accept_untrusted) {
+        (_, true) => Ok(Trust::Anything),
+        (Some(roots), false) => Ok(Trust::Only(roots)),
+        (None, false) => Ok(Trust::System),
+    }
+}
+
+/// What is sent.
+pub(super) struct Request<'a> {
+    pub(super) method: Method,
+    /// Added to the query of the address.
+    pub(super) query: Option<&'a str>,
+    /// Body and its type.
+    pub(super) body: Option<(&'a str, &'a str)>,
+    /// Sent as `Idempotency-Key`.
+    pub(super) key: Option<String>,
+}
+
+impl HttpRemote {
+    /// `key` names the option that holds the address.
+    pub(super) fn new(key: &'static str, url: &str, headers: HeaderMap, trust: Trust, context: &SinkContext) -> Result<Self, BuildError> {
+        let invalid = |why: &str| BuildError::Invalid { key, why: why.to_owned() };
+        let url =
+            Url::parse(url.trim()).map_err(|why| invalid(&format!("this is no URL ({why}); it has to look like `https://host/path`")))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(invalid("the URL has to start with `https://` or `http://`"));
+        }
+        let is_loopback = match url.host() {
+            None => return Err(invalid("the URL names no host")),
+            Some(url::Host::Domain(name)) => name == "localhost",
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        };
+        let options = ClientOptions {
+            trust,
+            connect_timeout: context.timeout / 2,
+            timeout: context.timeout,
+            // Followed here, where it is known whether the message goes along and where it goes.
+            redirects: 0,
+            system_proxy: !is_loopback,
+            ..ClientOptions::default()
+        };
+        let shown = url.origin().ascii_serialization();
+        let secrets = secrets(&url, &headers);
+        Ok(Self { url, shown, headers, secrets, options, client: OnceCell::new(), clock: Arc::clone(&context.clock) })
+    }
+
+    /// Sends a request, follows redirects, and says what came of it.
+    pub(super) async fn send(&self, request: Request<'_>) -> Result<Receipt, DeliveryError> {
+        let attempt = self.follow(request);
+        let limit = self.options.timeout;
+        tokio::time::timeout(limit, attempt).await.unwrap_or_else(|_| Err(self.too_late()))
+    }
+
+    /// Asks the remote which methods it knows: whatever it answers, it is there. Nothing is sent to people.
+    pub(super) async fn reach(&self) -> Result<Receipt, DeliveryError> {
+        let request = self.client().await?.request(Method::OPTIONS, self.url.clone()).headers(self.headers.clone());
+        let response = request.send().await.map_err(|error| self.failed(error))?;
+        Ok(Receipt { detail: format!("{} answers", self.shown) }).inspect(|_| drop(response))
+    }
+
+    async fn client(&self) -> Result<&Client, DeliveryError> {
+        let make = || async {
+            let options = self.options.clone();
+            // Reading the system's roots blocks.
+            let made = tokio::task::spawn_blocking(move || http_client::build(options)).await;
+            match made {
+                Ok(Ok(client)) => Ok(client),
+                Ok(Err(why)) => Err(DeliveryError::transient(Reason::Tls, why.to_string())),
+                Err(why) => Err(DeliveryError::transient(Reason::Tls, format!("making the HTTP client failed: {why}"))),
+            }
+        };
+        self.client.get_or_try_init(make).await
+    }
+
+    async fn follow(&self, request: Request<'_>) -> Result<Receipt, DeliveryError> {
+        let client = self.client().await?;
+        let mut url = self.url.clone();
+        if let Some(added) = request.query {
+            let query = url.query().filter(|own| !own.is_empty()).map_or_else(|| added.to_owned(), |own| format!("{own}&{added}"));
+            url.set_query(Some(&query));
+        }
+        let (mut method, mut body) = (request.method, request.body);
+        for _ in 0..=MAX_REDIRECTS {
+            let mut sent = client.request(method.clone(), url.clone()).headers(self.headers.clone());
+            if let Some(key) = &request.key {
+                sent = sent.header("Idempotency-Key", key);
+            }
+            if let Some((content_type, text)) = body {
+                sent = sent.header(CONTENT_TYPE, content_type).body(text.to_owned());
+            }
+            let response = sent.send().await.map_err(|error| self.failed(error))?;
+            let status = response.status();
+            if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
+                return self.judge(response).await;
+            }
+            url = self.next(&response, &url)?;
+            let loses_body = status == StatusCode::SEE_OTHER
+                || method == Method::POST && matches!(status, StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND);
+            if loses_body {
+                (method, body) = (Method::GET, None);
+            }
+        }
+        Err(DeliveryError::permanent(Reason::Rejected, format!("{} redirects more than {MAX_REDIRECTS} times", self.shown)))
+    }
+
+    /// Where a redirect leads, if it may be followed there.
+    fn next(&self, response: &Response, from: &Url) -> Result<Url, DeliveryError> {
+        let refuse = |why: &str| DeliveryError::permanent(Reason::Rejected, format!("{} redirects {why}", self.shown));
+        let location = response.headers().get(LOCATION).and_then(|to| to.to_str().ok());
+        let to = location.and_then(|to| from.join(to).ok()).filter(|to| matches!(to.scheme(), "http" | "https"));
+        let to = to.ok_or_else(|| refuse("but does not say where to"))?;
+        if from.scheme() == "https" && to.scheme() == "http" {
+            return Err(refuse("to an address without TLS, which is not followed"));
+        }
+        if to.origin() != from.origin() && !self.headers.is_empty() {
+            let other = to.origin().ascii_serialization();
+            return Err(refuse(&format!("to {other}; `headers` are not sent to another host, so set the URL to the new address")));
+        }
+        Ok(to)
+    }
+
+    async fn judge(&self, mut response: Response) -> Result<Receipt, DeliveryError> {
+        let status = response.status();
+        let wait = retry_after(response.headers(), &*self.clock);
+        let answer = read(&mut response).await;
+        if status.is_success() {
+            return Ok(Receipt { detail: format!("HTTP {}", status.as_u16()) });
+        }
+        let said = self.clean(&answer);
+        let said = if said.is_empty() { String::new() } else { format!(": {said}") };
+        let message = format!("{} answered {status}{said}", self.shown);
+        let error = match status.as_u16() {
+            408 => DeliveryError::transient(Reason::Timeout, message),
+            425 => DeliveryError::transient(Reason::ServerError, message),
+            429 => DeliveryError::transient(Reason::Throttled, message),
+            500..=599 => DeliveryError::transient(Reason::ServerError, message),
+            401 | 403 | 407 => DeliveryError::permanent(Reason::Refused, message),
+            413 | 414 | 431 => DeliveryError::permanent(Reason::TooLarge, message),
+            _ => DeliveryError::permanent(Reason::Rejected, message),
+        };
+        Err(match wait {
+            Some(wait) if error.retry != super::Retry::Never => error.retry_after(wait),
+            _ => error,
+        })
+    }
+
+    fn too_late(&self) -> DeliveryError {
+        let limit = humantime::format_duration(self.options.timeout);
+        DeliveryError::transient(Reason::Timeout, format!("{} did not answer within {limit}", self.shown))
+    }
+
+    fn failed(&self, error: reqwest::Error) -> DeliveryError {
+        let error = error.without_url();
+        if error.is_timeout() {
+            return self.too_late().caused_by(error);
+        }
+        let why = self.clean(&innermost(&error));
+        if is_tls(&error) {
+            let message = format!(
+                "no trusted connection to {}: {why}; if its certificate is right, set `ca` to the certificate of its issuer",
+                self.shown
+            );
+            return DeliveryError::transient(Reason::Tls, message).caused_by(error);
+        }
+        if error.is_builder() {
+            return DeliveryError::permanent(Reason::Rejected, format!("the request to {} can't be made: {why}", self.shown));
+        }
+        let doing = if error.is_connect() { "can't connect to" } else { "lost the connection to" };
+        DeliveryError::transient(Reason::Unreachable, format!("{doing} {}: {why}", self.shown)).caused_by(error)
+    }
+
+    /// What the remote says, short and in one line, without anything that is secret.
+    fn clean(&self, text: &str) -> String {
+        const LONGEST: usize = 200;
+        let mut text = text.to_owned();
+        for secret in &self.secrets {
+            text = text.replace(secret.as_str(), "***");
+        }
+        let words: Vec<_> = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
+        let text = words.join(" ");
+        match text.char_indices().nth(LONGEST) {
+            Some((end, _)) => format!("{}...", &text[..end]),
+            None => text,
+        }
+    }
+}
+
+/// Everything that the address and the headers hold, longest first.
+fn secrets(url: &Url, headers: &HeaderMap) -> Vec<String> {
+    const SHORTEST: usize = 5;
+    let mut secrets = vec![url.to_string()];
+    secrets.extend(url.password().map(str::to_owned));
+    secrets.extend([url.path().to_owned(), url.username().to_owned()]);
+    secrets.extend(url.path_segments().into_iter().flatten().map(str::to_owned));
+    secrets.extend(url.query().map(str::to_owned));
+    secrets.extend(url.query_pairs().map(|(_, value)| value.into_owned()));
+    secrets.extend(headers.values().filter_map(|value| value.to_str().ok()).map(str::to_owned));
+    secrets.retain(|secret| secret.len() >= SHORTEST);
+    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    secrets
+}
+
+/// The start of an answer. It is read so that the connection can be used again, but what it says is not waited for.
+async fn read(response: &mut Response) -> String {
+    let mut bytes = Vec::new();
+    let all = async {
+        while let Ok(Some(chunk)) = response.chunk().await {
+            bytes.extend_from_slice(&chunk);
+            if bytes.len() > MAX_ANSWER {
+                break;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(REST_OF_ANSWER, all).await;
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// How long the remote asks us to wait: seconds, or a date.
+fn retry_after(headers: &HeaderMap, clock: &dyn Clock) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER).map(HeaderValue::to_str)?.ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at: Zoned = DateTimeParser::new().relaxed_weekday(true).parse_zoned(text).ok()?;
+    Some(Duration::try_from(at.timestamp().duration_since(clock.now())).unwrap_or_default())
+}
+
+fn chain<'a>(error: &'a (dyn std::error::Error + 'static)) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| error.source())
+}
+
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    chain(error).last().map(ToString::to_string).unwrap_or_default()
+}
+
+fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    // An I/O error hides the one that it was made from, and has that one's source instead.
+    chain(error).any(|error| {
+        error.is::<rustls::Error>() || error.downcast_ref::<io::Error>().and_then(io::Error::get_ref).is_some_and(|inner| is_tls(inner))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+    use jiff::Timestamp;
+
+    fn wait(text: &'static str) -> Option<Duration> {
+        retry_after(&HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(text))]), &SystemClock::default())
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        assert_eq!(wait("7"), Some(Duration::from_secs(7)));
+        assert_eq!(wait("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
+        let later = wait("Thu, 31 Dec 2099 23:59:59 GMT");
+        let expected = Timestamp::constant(4_102_444_799, 0).duration_since(Timestamp::now()).as_secs();
+        assert!(later.is_some_and(|wait| wait.as_secs().abs_diff(u64::try_from(expected).unwrap()) < 5), "{later:?}");
+        assert_eq!(wait("soon"), None);
+        assert_eq!(wait("-5"), None);
+    }
+
+    #[test]
+    fn everything_in_an_address_is_secret() {
+        let url = Url::parse("https://user:passw0rd@h.example/services/T000/B000/XyZ123456?token=abc%20def").unwrap();
+        let found = secrets(&url, &HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static("header-value"))]));
+        for part in ["passw0rd", "XyZ123456", "abc def", "header-value", "services"] {
+            assert!(found.iter().any(|secret| secret == part), "{part}");
+        }
+    }
+}

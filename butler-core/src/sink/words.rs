@@ -1,0 +1,212 @@
+//! What messages say in words: a headline, lines, notes. All sinks draw on these, so that the same event reads the same everywhere; a sink of your own may
+//! as well.
+
+use super::Rendering;
+use crate::event::{Body, Kind, TaskEvent, TaskOutcome, TaskType};
+
+/// How the user of a task event is written. The log writes `DIRECTORY\user`, some installations with the backslash doubled, and what is shown
+/// of it differs by destination since long ago.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserForm {
+    /// Every backslash becomes a slash.
+    Slash,
+    /// A doubled backslash becomes a single one.
+    Single,
+    /// As it was received.
+    AsReceived,
+}
+
+impl UserForm {
+    /// The user in this form.
+    #[must_use]
+    pub fn apply(self, user: &str) -> String {
+        match self {
+            Self::Slash => user.replace('\\', "/"),
+            Self::Single => user.replace("\\\\", "\\"),
+            Self::AsReceived => user.to_owned(),
+        }
+    }
+}
+
+/// What a single line may hold: no control characters, so that no value can start a line of its own.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    let spaced = text.replace("\r\n", " ");
+    spaced.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// The task's name: as received, unless a `;` made it unsure; then as the repository knows it.
+#[must_use]
+pub fn task_name(task: &TaskEvent, rendering: &Rendering<'_>) -> String {
+    let known = rendering.facts.task.known().map(|facts| facts.name.as_str()).filter(|name| !name.is_empty());
+    match known {
+        Some(known) if task.names_unsure || task.task_name.is_empty() => known.to_owned(),
+        _ => task.task_name.clone(),
+    }
+}
+
+/// The app's name: as received, unless a `;` made it unsure or none was received; then as the repository knows it.
+#[must_use]
+pub fn app_name(task: &TaskEvent, rendering: &Rendering<'_>) -> String {
+    let app = rendering.facts.app.known().map(|app| app.name.as_str());
+    let of_task = rendering.facts.task.known().and_then(|task| task.app_name.as_deref());
+    match app.or(of_task).filter(|name| !name.is_empty()) {
+        Some(known) if task.names_unsure || task.app_name.is_empty() => known.to_owned(),
+        _ => task.app_name.clone(),
+    }
+}
+
+/// `Reload task`, `External program task`, ...
+#[must_use]
+pub fn task_type(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Task { task_type: Some(TaskType::Reload), .. } => "Reload task",
+        Kind::Task { task_type: Some(TaskType::ExternalProgram), .. } => "External program task",
+        Kind::Task { task_type: Some(TaskType::UserSync), .. } => "User sync task",
+        Kind::Task { task_type: Some(TaskType::Distribute), .. } => "Distribute task",
+        Kind::Task { task_type: Some(TaskType::Preload), .. } => "Preload task",
+        _ => "Task",
+    }
+}
+
+/// `failed`, `was aborted`, ...
+#[must_use]
+pub fn outcome(outcome: TaskOutcome) -> &'static str {
+    match outcome {
+        TaskOutcome::Failed => "failed",
+        TaskOutcome::Aborted => "was aborted",
+        TaskOutcome::Success => "succeeded",
+        TaskOutcome::Unsettled => "ended, its outcome is not known yet",
+    }
+}
+
+/// The event in one line: `Reload task failed: Reload sales`.
+#[must_use]
+pub fn headline(rendering: &Rendering<'_>) -> String {
+    let text = match (&rendering.event.body, &rendering.event.kind) {
+        (Body::Task(task), kind) => {
+            let name = task_name(task, rendering);
+            let name = if name.is_empty() { task.task_id.to_string() } else { name };
+            let outcome = kind.outcome().map_or("ended", outcome);
+            format!("{} {outcome}: {name}", task_type(kind))
+        }
+        (Body::EngineReload(reload), _) => {
+            let name = rendering.facts.app.known().map(|app| app.name.clone()).filter(|name| !name.is_empty());
+            let name = name.or_else(|| reload.app_id.map(|id| id.to_string())).unwrap_or_else(|| "an app that is not named".to_owned());
+            format!("App reload failed: {name}")
+        }
+        (Body::Notice(notice), _) if !notice.title.is_empty() => notice.title.clone(),
+        (_, kind) => kind.to_string(),
+    };
+    one_line(&text)
+}
+
+/// The particulars, each with its label; only those that are known.
+#[must_use]
+pub fn lines(rendering: &Rendering<'_>) -> Vec<(&'static str, String)> {
+    let facts = rendering.facts;
+    let mut lines = vec![("Site", rendering.site.name.to_string())];
+    match &rendering.event.body {
+        Body::Task(task) => {
+            lines.push(("Task", task_name(task, rendering)));
+            lines.push(("App", app_name(task, rendering)));
+            lines.push(("User", UserForm::Single.apply(&task.user)));
+            lines.push(("Host", task.host.clone()));
+            lines.push(("Time", task.log_time.clone()));
+            lines.push(("Log message", task.message.clone()));
+            lines.push(("Task id", task.task_id.to_string()));
+            lines.push(("Execution id", task.execution_id.map(|id| id.to_string()).unwrap_or_default()));
+        }
+        Body::EngineReload(reload) => {
+            lines.push(("App", facts.app.known().map(|app| app.name.clone()).unwrap_or_default()));
+            lines.push(("App id", reload.app_id.map(|id| id.to_string()).unwrap_or_default()));
+            lines.push(("User", format!("{}\\{}", reload.user_directory, reload.user_id)));
+            lines.push(("Host", reload.host.clone()));
+            lines.push(("Time", reload.log_time.clone()));
+            lines.push(("Log message", reload.message.clone()));
+        }
+        Body::Notice(notice) => {
+            lines.push(("Time", rendering.event.at.to_zoned(rendering.site.time_zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()));
+            if notice.text != notice.title {
+                lines.push(("Message", notice.text.clone()));
+            }
+        }
+    }
+    if let Some(app) = rendering.event.app_id() {
+        lines.push(("App page", rendering.site.links.app(app)));
+    }
+    lines.push(("QMC", rendering.site.links.qmc.clone()));
+    lines.retain(|(_, text)| !text.is_empty());
+    for (_, text) in &mut lines {
+        *text = one_line(text);
+    }
+    lines
+}
+
+/// What has to be said beside the event: what is missing, what was held back, what is not certain. Empty most of the time.
+#[must_use]
+pub fn notes(rendering: &Rendering<'_>) -> Vec<String> {
+    let mut notes = missing(rendering.missing);
+    if rendering.facts.result.known().is_some_and(|result| !result.certain) {
+        notes.push(
+            "The execution details are those of the task's latest execution, which need not be the one that this is about.".to_owned(),
+        );
+    }
+    match rendering.held_back {
+        0 => {}
+        1 => notes.push("1 message like this was held back since the last one was sent.".to_owned()),
+        count => notes.push(format!("{count} messages like this were held back since the last one was sent.")),
+    }
+    notes
+}
+
+/// One note for everything that is missing for the same reason.
+fn missing(lines: &[String]) -> Vec<String> {
+    let mut by_reason: Vec<(&str, Vec<&str>)> = Vec::new();
+    for line in lines {
+        let (what, why) = line.split_once(": ").unwrap_or((line, ""));
+        match by_reason.iter_mut().find(|(known, _)| *known == why) {
+            Some((_, all)) => all.push(what),
+            None => by_reason.push((why, vec![what])),
+        }
+    }
+    let note = |(why, what): (&str, Vec<&str>)| match why {
+        "" => format!("Not known: {}", what.join(", ")),
+        why => format!("Not known: {} ({why})", what.join(", ")),
+    };
+    by_reason.into_iter().map(note).map(|note| one_line(&note)).collect()
+}
+
+/// The whole message as plain text; `fault` says why it is no more than that.
+#[must_use]
+pub fn plain_text(rendering: &Rendering<'_>, fault: Option<&str>) -> String {
+    let mut text = headline(rendering);
+    text.push_str("\n\n");
+    for (label, line) in lines(rendering) {
+        text.push_str(&format!("{label}: {line}\n"));
+    }
+    let notes = notes(rendering);
+    if !notes.is_empty() {
+        text.push_str(&format!("\n{}\n", notes.join("\n")));
+    }
+    if let Some(fault) = fault {
+        text.push_str(&format!("\nThis is a plain message because its template could not be used: {}\n", one_line(fault)));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_for_one_reason_is_one_note() {
+        let lines = ["task: down", "app: down", "script log: gone: for good", "owner"].map(str::to_owned);
+        assert_eq!(missing(&lines), ["Not known: task, app (down)", "Not known: script log (gone: for good)", "Not known: owner"]);
+    }
+
+    #[test]
+    fn a_line_stays_one_line() {
+        assert_eq!(one_line("a\r\nb\tc\u{0}d"), "a b c d");
+    }
+}
