@@ -50,14 +50,16 @@ pub(super) fn find(config: &Config, site: &SiteConfig, issues: &mut Issues) -> O
     }
     let [certificate, key, root] = places;
     let roots = root.as_ref().and_then(|(at, path)| noted(at, read_certificates(path), issues));
-    let identity = match (&certificate, &key) {
-        (Some((at, certificate)), Some((_, key))) => noted(at, read_identity(certificate, key), issues),
-        (Some((at, certificate)), None) => noted(at, read_certificates(certificate), issues).and(None),
+    let chain = certificate.as_ref().and_then(|(at, path)| noted(at, read_certificates(path), issues));
+    let identity = match (&certificate, &chain, &key) {
+        (Some((_, certificate)), Some(_), Some((at, key))) => noted(at, read_identity(certificate, key), issues),
         _ => None,
     };
-    // The files are there and are what they should be; whether they fit together is seen when they are put together.
-    if let (Some((at, _)), Some(roots), Some(identity)) = (&certificate, roots, identity) {
-        noted(at, client_config(Trust::Only(roots), Some(identity)), issues);
+    // Each file is what it should be; whether they fit together is seen when they are put together.
+    if let (Some((at, _)), Some(roots), Some(identity)) = (&certificate, roots, identity)
+        && let Err(error) = client_config(Trust::Only(roots), Some(identity))
+    {
+        issues.at_with_help(at, format!("certificates and key do not fit together, or are damaged ({error})"), EXPORT);
     }
     if issues.len() > before {
         return None;

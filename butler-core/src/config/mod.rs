@@ -10,6 +10,7 @@
 
 #[cfg(feature = "qlik")]
 mod certificates;
+mod example;
 mod fault;
 mod issues;
 mod kinds;
@@ -20,8 +21,11 @@ mod read;
 mod resolve;
 mod secret;
 mod source;
+#[cfg(test)]
+mod tests;
 mod values;
 
+pub use example::example;
 pub use issues::{Issue, Issues, Severity};
 pub use load::{Config, ConfigError};
 pub use options::OptionsTable;

@@ -40,6 +40,7 @@ impl Source {
         }
         let mut issues = Issues::of(Some(source));
         let mut last = 0;
+        errors.sort_by_key(|error| error.span().unwrap_or_default().start);
         for error in errors {
             let Range { start, .. } = error.span().unwrap_or_default();
             let line = line_at(&starts, start);

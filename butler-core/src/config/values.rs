@@ -34,6 +34,9 @@ impl FromStr for Period {
         }
         match humantime::parse_duration(text) {
             Ok(duration) => Ok(Self(duration)),
+            Err(humantime::DurationError::UnknownUnit { unit, .. }) if !unit.is_empty() => {
+                Err(PeriodError(format!("`{unit}` is no unit of time")))
+            }
             Err(error) => Err(PeriodError(format!("`{text}` is no duration ({error})"))),
         }
     }

@@ -84,6 +84,7 @@ impl Config {
         let api = self.api_settings(&mut issues);
         let sinks = sinks::resolve(self, registry, &clock, &mut issues);
         let (routes, fallback) = routes::resolve(self, &mut issues);
+        sinks::unused(self, &mut issues);
         let budgets = issues.within("routing", |issues| {
             let (deciding, showing) = (self.routing.deciding_budget, self.routing.showing_budget);
             positive(deciding, "deciding_budget", issues);

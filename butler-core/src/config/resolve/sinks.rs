@@ -23,7 +23,6 @@ pub(super) fn resolve(config: &Config, registry: &Registry, clock: &Arc<dyn Cloc
             plans.extend(plan.map(|plan| (SinkName::from(name.as_str()), plan)));
         }
     });
-    unused(config, issues);
     plans
 }
 
@@ -80,7 +79,11 @@ fn adopted(config: &Config, name: &str, entry: &SinkEntry, issues: &mut Issues) 
 }
 
 /// Warns of sinks that nothing is sent to.
-fn unused(config: &Config, issues: &mut Issues) {
+pub(super) fn unused(config: &Config, issues: &mut Issues) {
+    // A route that is not as it should be may have meant any of them.
+    if issues.errors().any(|issue| issue.key.starts_with("rout")) {
+        return;
+    }
     let names: Vec<&str> = config.sinks.keys().map(String::as_str).collect();
     let named = config.routes.iter().flat_map(|route| &route.sinks).chain(&config.routing.fallback);
     // A name that is misspelt in a route is reported there, and once is enough.

@@ -22,9 +22,9 @@ pub(super) fn resolve(config: &Config, issues: &mut Issues) -> Vec<UdpSettings> 
         found.extend(settings.map(|settings| ("udp".to_owned(), settings)));
     }
     twice(&found, issues);
-    for name in config.sites.keys() {
+    for (name, site) in &config.sites {
         let heard = found.iter().any(|(_, settings)| settings.site.as_str() == name);
-        let silenced = config.sites[name].udp.as_ref().or(config.udp.as_ref()).is_some_and(|udp| !udp.enabled);
+        let silenced = site.udp.as_ref().or(config.udp.as_ref()).is_some_and(|udp| !udp.enabled);
         if !heard && !silenced && issues.is_empty() {
             let key = format!("sites.{}", segment(name));
             issues.warn_with_help(
