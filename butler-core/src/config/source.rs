@@ -64,8 +64,13 @@ fn collect(table: &DeTable<'_>, path: &str, line: &dyn Fn(usize) -> usize, lines
     for (key, value) in table {
         let mut dotted = path.to_owned();
         join(&mut dotted, &segment(key.get_ref()));
-        lines.insert(dotted.clone(), line(key.span().start));
+        let at = line(key.span().start);
         collect_value(value.get_ref(), &dotted, line, lines);
+        // Checks of options name a key as it is, without the quotes that it may need.
+        let mut plain = path.to_owned();
+        join(&mut plain, key.get_ref());
+        lines.entry(plain).or_insert(at);
+        lines.insert(dotted, at);
     }
 }
 
@@ -135,6 +140,7 @@ mod tests {
         assert_eq!(line("routes[1]"), Some(9));
         assert_eq!(line("routes[1].when.task"), Some(10));
         assert_eq!(line("\"odd name\".x.y"), Some(12));
+        assert_eq!(line("odd name"), Some(11));
         assert_eq!(line("store.path"), None);
     }
 
