@@ -1,9 +1,34 @@
 //! Configuration: one TOML file, checked as a whole, with every fault at its place.
+//!
+//! A [`Config`] is read with [`Config::from_file`]. Reading keeps where each key stands, so that whatever is found later can be shown with its line. What
+//! is written there comes to something with [`Config::resolve`]: it asks a [`Registry`](crate::sink::Registry) which types of sink there are and lets them read their
+//! options, follows the names from routes to sinks and sites, opens certificates and secrets, and gives either [`Settings`] that everything is put together from, or
+//! all that is wrong, at once.
+//!
+//! Everything has a default, which stands in the `Default` of its table in [`model`]. An unknown key is a fault, for it is mostly a known one misspelt. No message quotes
+//! what may be a secret.
 
+#[cfg(feature = "qlik")]
+mod certificates;
+mod example;
+mod fault;
 mod issues;
+mod kinds;
+mod load;
+pub mod model;
 mod options;
+mod read;
+mod resolve;
 mod secret;
+mod source;
+#[cfg(test)]
+mod tests;
+mod values;
 
-pub use issues::{Issue, Issues};
+pub use example::example;
+pub use issues::{Issue, Issues, Severity};
+pub use load::{Config, ConfigError};
 pub use options::OptionsTable;
+pub use resolve::{ApiSettings, Settings, StorePlace, StoreSettings};
 pub use secret::{Secret, SecretError};
+pub use values::{ByteSize, ByteSizeError, Period, PeriodError, Texts};

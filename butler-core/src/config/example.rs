@@ -1,0 +1,69 @@
+//! The file to begin with.
+
+/// A small configuration that works, with every further key and its default in comments.
+#[must_use]
+pub fn example() -> &'static str {
+    include_str!("butler.example.toml")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::config::model::{RouteConfig, SinkEntry, SiteConfig, UdpConfig};
+
+    fn parse(text: &str) -> Config {
+        let config = Config::from_toml(text, "").unwrap();
+        assert_eq!(config.found.to_string(), "");
+        config
+    }
+
+    /// The file with all its defaults written out.
+    fn with_defaults() -> String {
+        let line = |line: &'static str| match line.strip_prefix('#') {
+            Some(rest) if rest.starts_with(|c: char| c.is_ascii_lowercase()) => rest,
+            _ => line,
+        };
+        example().lines().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The file with everything that it shows.
+    fn with_everything() -> String {
+        with_defaults().lines().map(|line| line.strip_prefix("#   ").unwrap_or(line)).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn what_it_shows_as_defaults_are_the_defaults() {
+        assert!(example().lines().filter(|line| line.starts_with('#') && line.contains(" = ")).count() > 30);
+        assert_eq!(parse(&with_defaults()).effective(), parse(example()).effective());
+    }
+
+    #[test]
+    fn it_shows_every_key() {
+        let everything = parse(&with_everything());
+        let text = with_everything();
+        let all = Config {
+            sites: [(
+                "prod".to_owned(),
+                SiteConfig { time_zone: Some(String::new()), links: Some(Default::default()), ..SiteConfig::default() },
+            )]
+            .into(),
+            sinks: [("ops".to_owned(), SinkEntry::default())].into(),
+            routes: vec![RouteConfig {
+                name: Some(String::new()),
+                rate_limit: Some(Default::default()),
+                recipients: Some(vec![]),
+                ..RouteConfig::default()
+            }],
+            udp: Some(UdpConfig::default()),
+            ..Config::default()
+        };
+        for line in all.effective().lines() {
+            if let Some((key, _)) = line.split_once(" = ") {
+                // `generic` links are for templates of one's own, the links of all sites are written as those of one.
+                assert!(key == "generic" || text.contains(&format!("{key} =")), "{key} is not shown");
+            }
+        }
+        assert_eq!(everything.routes[0].when.custom_property["Department"].0, ["Sales", "Finance"]);
+    }
+}

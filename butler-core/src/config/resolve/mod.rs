@@ -1,0 +1,177 @@
+//! From what is written to what is built: everything that the program is put together from, or everything that is wrong.
+
+mod address;
+mod routes;
+mod sinks;
+mod sites;
+mod udp;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::issues::{Issue, Issues};
+use super::load::{Config, ConfigError};
+use super::model::{LogConfig, StoreType};
+use super::values::Period;
+use crate::clock::{Clock, SystemClock};
+use crate::pipeline::{Budgets, Plan};
+use crate::sink::Registry;
+use crate::source::udp::UdpSettings;
+
+/// What a configuration comes to.
+#[derive(Debug)]
+pub struct Settings {
+    /// Sites, sinks and routes. No site has an enricher yet: they come of `repositories`.
+    pub plan: Plan,
+    /// The repositories that can be asked, one for each site that has certificates.
+    #[cfg(feature = "qlik")]
+    pub repositories: Vec<crate::qlik::RepositorySettings>,
+    /// Where datagrams are received.
+    pub udp: Vec<UdpSettings>,
+    /// What outlives the process.
+    pub store: StoreSettings,
+    /// The HTTP server, if there is to be one.
+    pub api: Option<ApiSettings>,
+    /// What the program says about itself.
+    pub log: LogConfig,
+    /// What is allowed, but hardly meant.
+    pub warnings: Vec<Issue>,
+}
+
+/// The store to open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreSettings {
+    /// Of which type it is.
+    pub place: StorePlace,
+    /// How long settled events are kept.
+    pub retention: Duration,
+    /// How long events with a dead delivery are kept.
+    pub dead_retention: Duration,
+    /// How large it may grow, in bytes.
+    pub max_bytes: Option<u64>,
+}
+
+/// Where a store is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StorePlace {
+    /// In memory, for as long as the process lives.
+    Memory,
+    /// In a file.
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// The HTTP server to start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiSettings {
+    /// `host:port`.
+    pub listen: String,
+}
+
+impl Config {
+    /// Makes everything that is to be put together. Reads certificates, secrets and templates; connects to nothing, writes nothing.
+    ///
+    /// # Errors
+    /// [`ConfigError::Invalid`] with everything that is wrong, from unknown keys to certificates that can't be read.
+    pub fn resolve(&self, registry: &Registry, clock: Arc<dyn Clock>) -> Result<Settings, ConfigError> {
+        let mut issues = self.found.clone();
+        let sites = sites::resolve(self, &mut issues);
+        let udp = udp::resolve(self, &mut issues);
+        let store = self.store_settings(&mut issues);
+        let api = self.api_settings(&mut issues);
+        let sinks = sinks::resolve(self, registry, &clock, &mut issues);
+        let (routes, fallback) = routes::resolve(self, &mut issues);
+        sinks::unused(self, &mut issues);
+        let budgets = issues.within("routing", |issues| {
+            let (deciding, showing) = (self.routing.deciding_budget, self.routing.showing_budget);
+            positive(deciding, "deciding_budget", issues);
+            positive(showing, "showing_budget", issues);
+            Budgets { deciding: deciding.0, showing: showing.0 }
+        });
+        if !issues.is_empty() {
+            return Err(ConfigError::Invalid(issues));
+        }
+        Ok(Settings {
+            plan: Plan { sites: sites.plans, sinks, routes, fallback, budgets },
+            #[cfg(feature = "qlik")]
+            repositories: sites.repositories,
+            udp,
+            store,
+            api,
+            log: self.log,
+            warnings: issues.warnings().cloned().collect(),
+        })
+    }
+
+    /// Checks everything that can be checked offline; gives the warnings.
+    ///
+    /// # Errors
+    /// As [`resolve`](Self::resolve).
+    pub fn check(&self, registry: &Registry) -> Result<Vec<Issue>, ConfigError> {
+        self.resolve(registry, Arc::new(SystemClock::default())).map(|settings| settings.warnings)
+    }
+
+    fn store_settings(&self, issues: &mut Issues) -> StoreSettings {
+        const SMALLEST: u64 = 1 << 20;
+        let store = &self.store;
+        issues.within("store", |issues| {
+            positive(store.retention, "retention", issues);
+            positive(store.dead_retention, "dead_retention", issues);
+            if (1..SMALLEST).contains(&store.max_size.0) {
+                issues.at_with_help(
+                    "max_size",
+                    format!("{} is too little for a store", store.max_size),
+                    "give it 1 MiB at the least, or 0 for no limit",
+                );
+            }
+            if store.r#type == StoreType::Sqlite && store.path.as_os_str().is_empty() {
+                issues.at("path", "the name of the file is empty");
+            }
+            if store.r#type == StoreType::Sqlite && cfg!(not(feature = "sqlite")) {
+                issues.at("type", "stores of type `sqlite` are not part of this build; build with feature `sqlite`, or use type `memory`");
+            }
+        });
+        let place = match store.r#type {
+            StoreType::Memory => StorePlace::Memory,
+            StoreType::Sqlite => StorePlace::Sqlite { path: self.base_dir.join(&store.path) },
+        };
+        let max_bytes = (store.max_size.0 > 0).then_some(store.max_size.0);
+        StoreSettings { place, retention: store.retention.0, dead_retention: store.dead_retention.0, max_bytes }
+    }
+
+    fn api_settings(&self, issues: &mut Issues) -> Option<ApiSettings> {
+        let api = &self.api;
+        issues.within("api", |issues| {
+            let address = address::listen(&api.listen, "listen", issues);
+            let open = address.is_some_and(|address| !address.loopback);
+            if api.enabled && open && !api.allow_anonymous {
+                issues.at_with_help(
+                    "listen",
+                    format!("`{}` is reachable from other machines, and whoever reaches it may do everything", api.listen),
+                    "listen on 127.0.0.1 instead; if everybody on the network really may, say so with `allow_anonymous = true`",
+                );
+            } else if api.enabled && open {
+                issues.warn("allow_anonymous", format!("whoever reaches `{}` over the network may do everything", api.listen));
+            }
+        });
+        api.enabled.then(|| ApiSettings { listen: api.listen.clone() })
+    }
+}
+
+/// Reports a duration of nothing.
+fn positive(period: Period, key: &str, issues: &mut Issues) {
+    if period.0.is_zero() {
+        issues.at(key, "has to be longer than nothing");
+    }
+}
+
+/// Reports a name that could not be told apart or be matched.
+fn check_name(name: &str, issues: &mut Issues) {
+    let fine = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ' ');
+    if name.trim().is_empty() || name.chars().count() > 100 || !name.chars().all(fine) {
+        issues.at("", "a name is made of letters, digits, `_`, `-` and `.`, at most 100 of them");
+    }
+}
