@@ -24,6 +24,8 @@ mod run;
 mod supervise;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 pub use health::{Health, HealthReport, SinkHealth, SiteHealth, SourceHealth};

@@ -14,6 +14,8 @@ mod schedule;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod state;
+#[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "used by the durable store"))]
+mod watchers;
 
 pub use journal::{
     Appended, Claim, ClaimToken, Interest, Journal, Lease, LeaseToken, Leased, Limit, LimitState, MAX_LOST, NewDelivery, Routing, Settled,

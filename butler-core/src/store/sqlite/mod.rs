@@ -1,10 +1,46 @@
-//! The embedded durable store.
+//! The embedded durable store: one SQLite file.
+//!
+//! # What is promised
+//!
+//! When a call that changes something returns, the change is on disk: the file is in WAL mode with `synchronous = FULL`, so each commit is an `fsync`. One thread
+//! writes; it takes every call that waits, runs each in a savepoint of its own, commits once, and answers then. A crowd of callers shares one
+//! `fsync`, and one that fails takes no other with it. A few connections read beside it, and never wait for it.
+//!
+//! One process holds the file, by a lock on `<file>.lock`; a second one is refused with the number of the first. So claims and leases that stand in the file when
+//! it is opened belong to nobody: claims are void, and open leases count as lost.
+//!
+//! # What a crash leaves
+//!
+//! | killed after | on restart |
+//! | --- | --- |
+//! | a datagram was received, before the commit of its append | it is lost to this path; nobody was told that it was accepted |
+//! | the commit of `append` | the event is there, unrouted; the router claims it |
+//! | `claim`, while facts are looked up | the claim is void; the event is claimed again, with `attempt` one higher |
+//! | the deciding, before the commit of `route` | the same: nothing of the decision is stored |
+//! | the commit of `route` | event, facts and deliveries are there, the event is routed; the workers lease them |
+//! | `lease`, before anything was sent | the lease is void and counts as lost; the delivery is leased again, and is dead after five such losses |
+//! | the remote accepted, before the commit of `settle` | the same: it is sent once more, under the same idempotency key |
+//! | the commit of `settle` | the delivery is settled and is not sent again |
+//! | a slice of `prune`, before its commit | the slice is still there, and goes next time |
+//! | the copy before a change of format | the old file is untouched, the copy may be incomplete and is made anew |
+//!
+//! # What is in the file
+//!
+//! `format_1.sql` describes it. Bodies, facts and notes are JSON, whose readers take fields that are missing for their defaults, so that older rows stay readable. The
+//! format's number stands in `user_version`; a newer one is refused, an older one is copied and then brought up to date by steps that only add.
 
-use std::path::PathBuf;
+mod deliveries;
+mod events;
+mod failpoint;
+mod keeping;
+mod kv;
+mod lanes;
+mod queries;
+mod schema;
+mod store;
+mod values;
+mod writer;
 
-/// Where and how the embedded store lives.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SqliteSettings {
-    /// The database file; its lock file stands beside it.
-    pub path: PathBuf,
-}
+pub use failpoint::{Failpoint, Failpoints};
+pub use store::{SqliteSettings, SqliteStore};
+pub use writer::Call;

@@ -5,20 +5,17 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
-
 #[cfg(feature = "api")]
 use crate::api;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, ConfigError, Settings, StoreKind};
+use crate::config::{Config, ConfigError, Settings, StorePlace, StoreSettings};
 use crate::enrich::Enricher;
 use crate::event::SiteName;
 use crate::pipeline::{Health, Parts, Pipeline};
 use crate::sink::{Registry, SinkConfig};
 use crate::source::udp::UdpSource;
 use crate::source::{EventSource, Intake, SourceError, Stop};
-use crate::store::memory::MemoryStore;
-use crate::store::{PrunePolicy, Store, StoreError};
+use crate::store::{Journal, PrunePolicy, Store, StoreError};
 
 mod sources;
 
@@ -175,16 +172,111 @@ impl Builder {
     /// # Cancellation
     /// Dropping the future ends what it had started.
     pub async fn start(self) -> Result<Butler, StartError> {
-        let Self { config, registry, clock, store, sources, mut enrichers } = self;
-        let Settings { mut plan, store: settings, udp, warnings, .. } = {
-            let settings = config.resolve(&registry, Arc::clone(&clock))?;
-            #[cfg(feature = "qlik")]
-            let settings = settings;
-            settings
+        let Self { config, registry, clock, store, sources, enrichers } = self;
+        let mut settings = config.resolve(&registry, Arc::clone(&clock))?;
+        for warning in &settings.warnings {
+            tracing::warn!("{warning}");
+        }
+        let health = Arc::new(Health::default());
+        connect(&mut settings, enrichers, &clock, &health)?;
+        let store = match store {
+            Some(store) => store,
+            None => open_store(&settings.store, &clock)?,
         };
-        let _ = (&mut plan, &settings, &udp, &warnings, &mut enrichers, store, sources, clock);
-        Err(StartError::NotInThisBuild(String::new()))
+        // Every address is bound before anything runs, so that a port in use leaves nothing behind.
+        #[cfg(feature = "api")]
+        let api = match &settings.api {
+            Some(api) => Some(api::Server::bind(&api.listen).await?),
+            None => None,
+        };
+        let (intake, queue) = Intake::channel();
+        let mut bound = Vec::new();
+        let mut opened = sources::Sources::new(Arc::clone(&clock));
+        let udp = settings.udp.iter().map(|udp| Arc::new(UdpSource::new(udp.clone(), Arc::clone(&clock))) as Arc<dyn EventSource>);
+        for source in udp.chain(sources) {
+            let name = source.name();
+            for address in opened.open(source, &intake, &health).await? {
+                bound.push((name.to_string(), address.to_string()));
+            }
+        }
+        let policy = policy(&settings.store);
+        let plan = Arc::new(settings.plan);
+        let journal: Arc<dyn Journal> = Arc::clone(&store) as _;
+        let parts = Parts { plan, journal, clock: Arc::clone(&clock), health: Arc::clone(&health), policy };
+        let pipeline = Pipeline::start(parts, &intake, queue).await?;
+        #[cfg(feature = "api")]
+        let api = api.map(|server| {
+            bound.push(("api".to_owned(), server.address().to_string()));
+            let stop = Stop::new();
+            let state = api::ApiState::new(Arc::clone(&store), Arc::clone(intake.counters()), Arc::clone(&health), Arc::clone(&clock));
+            ApiTask { task: tokio::spawn(server.serve(state, stop.clone())), stop }
+        });
+        Ok(Butler {
+            store,
+            intake,
+            health,
+            bound,
+            pipeline,
+            sources: opened,
+            #[cfg(feature = "api")]
+            api,
+        })
     }
+}
+
+/// Gives each site somebody to ask: the embedder's own enricher, or the repository's client.
+fn connect(
+    settings: &mut Settings,
+    enrichers: BTreeMap<SiteName, Arc<dyn Enricher>>,
+    clock: &Arc<dyn Clock>,
+    health: &Arc<Health>,
+) -> Result<(), StartError> {
+    #[cfg(feature = "qlik")]
+    for repository in std::mem::take(&mut settings.repositories) {
+        let name = repository.site.clone();
+        let client = crate::qlik::RepositoryClient::new(repository, Arc::clone(clock))?.on_change({
+            let (health, name) = (Arc::clone(health), name.clone());
+            move |state| {
+                let state = crate::pipeline::SiteHealth { down_since: state.down_since, last_error: state.last_error.clone() };
+                health.update(|health| {
+                    health.sites.insert(name.clone(), state);
+                });
+            }
+        });
+        if let Some(site) = settings.plan.sites.get_mut(&name) {
+            site.enricher = Some(Arc::new(crate::enrich::QlikEnricher::new(Arc::new(client))));
+        }
+    }
+    #[cfg(not(feature = "qlik"))]
+    let _ = (clock, health);
+    for (name, enricher) in enrichers {
+        if let Some(site) = settings.plan.sites.get_mut(&name) {
+            site.enricher = Some(enricher);
+        }
+    }
+    Ok(())
+}
+
+fn open_store(settings: &StoreSettings, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Store>, StartError> {
+    match &settings.place {
+        StorePlace::Memory => Err(StartError::NotInThisBuild("memory".into())),
+        #[cfg(feature = "sqlite")]
+        StorePlace::Sqlite { path } => {
+            let settings = crate::store::sqlite::SqliteSettings { path: path.clone() };
+            Ok(Arc::new(crate::store::sqlite::SqliteStore::open(settings, Arc::clone(clock))?))
+        }
+        #[cfg(not(feature = "sqlite"))]
+        StorePlace::Sqlite { .. } => {
+            let what = "`[store] type = \"sqlite\"` is not part of this build; build with feature `sqlite`, or give the builder a store of your own";
+            Err(StartError::NotInThisBuild(what.to_owned()))
+        }
+    }
+}
+
+fn policy(settings: &StoreSettings) -> PrunePolicy {
+    /// Few enough that writers hardly wait for a slice.
+    const SLICE: usize = 500;
+    PrunePolicy { retention: settings.retention, dead_retention: settings.dead_retention, max_bytes: settings.max_bytes, slice: SLICE }
 }
 
 impl fmt::Display for Butler {
@@ -193,6 +285,3 @@ impl fmt::Display for Butler {
         f.write_str(&bound.join(", "))
     }
 }
-
-#[expect(dead_code, reason = "until the parts are merged")]
-fn unused(_: (UdpSource, MemoryStore, PrunePolicy, StoreKind, Timestamp, Parts)) {}

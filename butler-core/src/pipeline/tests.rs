@@ -1,0 +1,470 @@
+//! The stages together, on the store in memory and a clock that moves by hand.
+//!
+//! Nothing here touches a socket or a thread, so letting every task run until it waits is a matter of yielding often enough.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::testing::{a_new_event, known_task};
+use super::*;
+use crate::clock::{Clock, Deadline};
+use crate::enrich::Enricher;
+use crate::event::{Event, ExecutionResult, ExecutionStatus, Fact, FactSheet, Kind, Needs, NewEvent, Owner, SinkName, TaskOutcome};
+use crate::sink::{DeliveryError, Links, Reason, Receipt, SiteInfo};
+use crate::source::Intake;
+use crate::store::memory::MemoryStore;
+use crate::store::{Appended, DeliveryQuery, DeliveryRecord, DeliveryState, Journal, PrunePolicy};
+use crate::testkit::{FakeSink, TestClock};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Default)]
+struct FakeEnricher {
+    hangs: bool,
+    /// The statuses that look-ups find, one after the other; the last one stays.
+    statuses: Mutex<Vec<i64>>,
+    asked: Arc<AtomicUsize>,
+}
+
+impl FakeEnricher {
+    fn result(&self) -> Option<ExecutionResult> {
+        let mut statuses = self.statuses.lock().unwrap();
+        let status = if statuses.len() > 1 { statuses.remove(0) } else { *statuses.first()? };
+        Some(ExecutionResult {
+            id: Some(Uuid::from_u128(77)),
+            execution_id: None,
+            executing_node: "node".into(),
+            status: ExecutionStatus(status),
+            start_time: String::new(),
+            stop_time: String::new(),
+            duration_ms: 0,
+            file_reference: None,
+            script_log_size: 0,
+            details: Vec::new(),
+            certain: true,
+        })
+    }
+}
+
+#[async_trait]
+impl Enricher for FakeEnricher {
+    async fn enrich(&self, _event: &Event, needs: Needs, sheet: &FactSheet, _deadline: Deadline) {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        if needs.task {
+            sheet.update(|facts| facts.task = Fact::Known(known_task()));
+        }
+        if let (true, Some(result)) = (needs.result, self.result()) {
+            sheet.update(|facts| facts.result = Fact::Known(result));
+        }
+        if self.hangs {
+            std::future::pending::<()>().await;
+        }
+        if needs.owner {
+            let owner = Owner { name: "Göran".into(), ..Owner::default() };
+            sheet.update(|facts| facts.owner = Fact::Known(owner));
+        }
+    }
+}
+
+struct Stage {
+    clock: TestClock,
+    store: Arc<MemoryStore>,
+    intake: Intake,
+    pipeline: Pipeline,
+    health: Arc<Health>,
+}
+
+struct Setup {
+    sinks: Vec<(&'static str, SinkPlan)>,
+    routes: Vec<Route>,
+    fallback: Vec<SinkName>,
+    enricher: FakeEnricher,
+}
+
+fn route(events: &str, sinks: &[&str]) -> Route {
+    Route {
+        name: events.into(),
+        events: vec![events.parse().unwrap()],
+        sinks: sinks.iter().map(|s| (*s).into()).collect(),
+        ..Route::default()
+    }
+}
+
+/// One sink `ops` that takes everything.
+fn one_sink(sink: &FakeSink) -> Setup {
+    Setup {
+        sinks: vec![("ops", sink.clone().into_plan())],
+        routes: vec![route("*", &["ops"])],
+        fallback: Vec::new(),
+        enricher: FakeEnricher::default(),
+    }
+}
+
+impl Setup {
+    async fn start(self) -> Stage {
+        let clock = TestClock::default();
+        let store = Arc::new(MemoryStore::new(Arc::new(clock.clone())));
+        self.start_on(clock, store).await
+    }
+
+    async fn start_on(self, clock: TestClock, store: Arc<MemoryStore>) -> Stage {
+        let info = SiteInfo { name: "prod".into(), links: Links::default(), time_zone: jiff::tz::TimeZone::UTC };
+        let site = SitePlan { info: Arc::new(info), enricher: Some(Arc::new(self.enricher)) };
+        let plan = Plan {
+            sites: [("prod".into(), site)].into_iter().collect(),
+            sinks: self.sinks.into_iter().map(|(name, sink)| (name.into(), sink)).collect(),
+            routes: self.routes,
+            fallback: self.fallback,
+            budgets: Budgets::default(),
+        };
+        let (intake, queue) = Intake::channel();
+        let health = Arc::new(Health::default());
+        let policy = PrunePolicy {
+            retention: Duration::from_hours(24 * 30),
+            dead_retention: Duration::from_hours(24 * 90),
+            max_bytes: None,
+            slice: 100,
+        };
+        let journal: Arc<dyn Journal> = Arc::clone(&store) as _;
+        let parts = Parts { plan: Arc::new(plan), journal, clock: Arc::new(clock.clone()), health: Arc::clone(&health), policy };
+        let pipeline = Pipeline::start(parts, &intake, queue).await.unwrap();
+        Stage { clock, store, intake, pipeline, health }
+    }
+}
+
+impl Stage {
+    async fn submit(&self, event: NewEvent) -> Appended {
+        let appended = self.intake.submit(event).await.unwrap();
+        rest().await;
+        appended
+    }
+
+    async fn pass(&self, time: Duration) {
+        // In steps, so that what wakes may wait again within the time.
+        let step = time / 10;
+        for _ in 0..10 {
+            self.clock.advance(step);
+            rest().await;
+        }
+    }
+
+    async fn deliveries(&self) -> Vec<DeliveryRecord> {
+        let mut all = self.store.deliveries(DeliveryQuery::default()).await.unwrap();
+        all.reverse();
+        all
+    }
+
+    async fn states(&self) -> Vec<DeliveryState> {
+        self.deliveries().await.into_iter().map(|d| d.state).collect()
+    }
+}
+
+/// Lets every task run until all of them wait.
+async fn rest() {
+    for _ in 0..200 {
+        tokio::task::yield_now().await;
+    }
+}
+
+fn down() -> Result<Receipt, DeliveryError> {
+    Err(DeliveryError::transient(Reason::Unreachable, "connection refused"))
+}
+
+#[tokio::test]
+async fn an_event_reaches_its_sink_with_the_facts_that_the_sink_needs() {
+    let sink = FakeSink::default().with_needs(Needs { owner: true, ..Needs::NONE });
+    let stage = one_sink(&sink).start().await;
+    stage.submit(a_new_event(1)).await;
+    assert_eq!(sink.taken().len(), 1);
+    assert_eq!(sink.taken()[0].body, "reload_task.failed owner=Göran");
+    assert_eq!(stage.states().await, [DeliveryState::Delivered]);
+}
+
+#[tokio::test]
+async fn a_failed_attempt_is_repeated_later_under_the_same_key() {
+    let sink = FakeSink::default();
+    sink.answer(down);
+    let stage = one_sink(&sink).start().await;
+    stage.submit(a_new_event(1)).await;
+    assert_eq!(stage.states().await, [DeliveryState::Pending]);
+    stage.pass(2 * SECOND).await;
+    let taken = sink.taken();
+    assert_eq!(taken.iter().map(|t| (t.attempt, t.accepted)).collect::<Vec<_>>(), [(1, false), (2, true)]);
+    assert_eq!(taken[0].key, taken[1].key);
+}
+
+#[tokio::test]
+async fn events_of_a_task_go_out_in_their_order_and_hold_up_no_other_task() {
+    let sink = FakeSink::default();
+    sink.answer(|| Err(DeliveryError::transient(Reason::Protocol, "nonsense")));
+    let stage = one_sink(&sink).start().await;
+    let first = stage.submit(a_new_event(1)).await.id();
+    let mut aborted = a_new_event(1);
+    aborted.kind = Kind::task(TaskOutcome::Aborted);
+    let second = stage.submit(aborted).await.id();
+    let other = stage.submit(a_new_event(2)).await.id();
+    stage.pass(2 * SECOND).await;
+    let records = stage.deliveries().await;
+    let event_of = |key| records.iter().find(|d| d.id == key).map(|d| d.event).unwrap();
+    let order: Vec<_> = sink.taken().iter().map(|t| event_of(t.key)).collect();
+    assert_eq!(order, [first, other, first, second]);
+}
+
+#[tokio::test]
+async fn a_sink_that_is_down_is_probed_and_not_stormed() {
+    let sink = FakeSink::default();
+    for _ in 0..5 {
+        sink.answer(down);
+    }
+    let stage = one_sink(&sink).start().await;
+    for task in 0..40 {
+        stage.intake.submit(a_new_event(task)).await.unwrap();
+    }
+    rest().await;
+    let storm = sink.taken().len();
+    assert!(storm <= 8 + 3, "{storm} attempts while the sink was down");
+    assert!(stage.health.report().sinks[&SinkName::from("ops")].down_since.is_some());
+    stage.pass(Duration::from_mins(2)).await;
+    assert_eq!(sink.taken().iter().filter(|t| t.accepted).count(), 40);
+    assert!(stage.health.report().sinks[&SinkName::from("ops")].down_since.is_none());
+    // Waiting was no attempt: only those that met the dead sink have more than one.
+    let attempts: u32 = stage.deliveries().await.iter().map(|d| d.attempts).sum();
+    assert_eq!(attempts, 40 + 5);
+}
+
+#[tokio::test]
+async fn a_sink_that_hangs_holds_up_no_other() {
+    let (slow, fast) = (FakeSink::default(), FakeSink::default());
+    slow.hang();
+    let setup = Setup {
+        sinks: vec![("slow", slow.clone().into_plan()), ("fast", fast.clone().into_plan())],
+        routes: vec![route("*", &["slow", "fast"])],
+        fallback: Vec::new(),
+        enricher: FakeEnricher::default(),
+    };
+    let stage = setup.start().await;
+    for task in 0..20 {
+        stage.submit(a_new_event(task)).await;
+    }
+    assert_eq!(fast.taken().len(), 20);
+    assert_eq!(slow.taken().len(), 0);
+    // The attempt has its time, then it is a failure like any other.
+    stage.pass(11 * SECOND).await;
+    let failing = stage.deliveries().await.into_iter().find(|d| d.sink == SinkName::from("slow") && d.attempts > 0).unwrap();
+    assert!(failing.detail.contains("no answer within 10s"), "{failing:?}");
+    slow.release();
+    stage.pass(Duration::from_mins(3)).await;
+    assert_eq!(slow.taken().iter().filter(|t| t.accepted).count(), 20);
+}
+
+#[tokio::test]
+async fn a_rate_limit_counts_what_was_delivered_and_the_next_message_tells_how_many_were_held_back() {
+    let sink = FakeSink::default();
+    let mut setup = one_sink(&sink);
+    setup.routes[0].rate_limit = Some(Duration::from_mins(5));
+    let stage = setup.start().await;
+    for _ in 0..3 {
+        stage.submit(a_new_event(1)).await;
+    }
+    assert_eq!(stage.states().await, [DeliveryState::Delivered, DeliveryState::Suppressed, DeliveryState::Suppressed]);
+    stage.pass(Duration::from_mins(5)).await;
+    stage.submit(a_new_event(1)).await;
+    assert_eq!(sink.taken().last().unwrap().body, "reload_task.failed owner=? held_back=2");
+}
+
+#[tokio::test]
+async fn a_failed_message_opens_no_rate_limit() {
+    let sink = FakeSink::default();
+    sink.answer(|| Err(DeliveryError::permanent(Reason::Rejected, "no")));
+    let mut setup = one_sink(&sink);
+    setup.routes = vec![Route { rate_limit: Some(Duration::from_mins(5)), ..route("reload_task.*", &["ops"]) }];
+    let stage = setup.start().await;
+    stage.submit(a_new_event(1)).await;
+    stage.submit(a_new_event(1)).await;
+    assert_eq!(stage.states().await, [DeliveryState::Dead, DeliveryState::Delivered]);
+}
+
+#[tokio::test]
+async fn a_panic_in_a_sink_is_a_failed_attempt() {
+    let sink = FakeSink::default();
+    sink.answer(|| panic!("boom"));
+    let stage = one_sink(&sink).start().await;
+    stage.submit(a_new_event(1)).await;
+    assert!(stage.deliveries().await[0].detail.contains("panicked"));
+    stage.pass(2 * SECOND).await;
+    assert_eq!(stage.states().await, [DeliveryState::Delivered]);
+}
+
+#[tokio::test]
+async fn a_broken_template_leaves_in_plain_words_and_the_fault_shows() {
+    let sink = FakeSink::default();
+    sink.break_template(Some("line 3: unclosed block"));
+    let stage = one_sink(&sink).start().await;
+    stage.submit(a_new_event(1)).await;
+    assert_eq!(sink.taken()[0].body, "reload_task.failed plain, for: line 3: unclosed block");
+    assert!(stage.deliveries().await[0].detail.contains("unclosed block"), "{:?}", stage.deliveries().await[0]);
+}
+
+#[tokio::test]
+async fn a_message_that_is_too_long_leaves_in_plain_words() {
+    let sink = FakeSink::default();
+    sink.answer(|| Err(DeliveryError::permanent(Reason::TooLarge, "HTTP 413")));
+    let stage = one_sink(&sink).start().await;
+    stage.submit(a_new_event(1)).await;
+    assert_eq!(sink.taken().last().unwrap().body, "reload_task.failed plain, for: the message was too long: HTTP 413");
+    assert_eq!(stage.states().await, [DeliveryState::Delivered]);
+}
+
+#[tokio::test]
+async fn a_message_leaves_without_the_facts_that_did_not_come_in_time() {
+    let sink = FakeSink::default().with_needs(Needs { owner: true, ..Needs::NONE });
+    let mut setup = one_sink(&sink);
+    setup.enricher.hangs = true;
+    let stage = setup.start().await;
+    stage.submit(a_new_event(1)).await;
+    assert_eq!(sink.taken().len(), 0);
+    stage.pass(Duration::from_secs(90)).await;
+    let taken = sink.taken();
+    assert_eq!(taken[0].body, "reload_task.failed owner=? missing[app owner: no answer within 1m]");
+    assert_eq!(stage.states().await, [DeliveryState::Delivered]);
+}
+
+#[tokio::test]
+async fn a_message_that_is_given_up_is_told_elsewhere() {
+    let (bad, good) = (FakeSink::default(), FakeSink::default());
+    bad.answer(|| Err(DeliveryError::permanent(Reason::Rejected, "no such channel")));
+    let setup = Setup {
+        sinks: vec![("bad", bad.clone().into_plan()), ("good", good.clone().into_plan())],
+        routes: vec![route("reload_task.*", &["bad"]), route("butler.*", &["good"])],
+        fallback: Vec::new(),
+        enricher: FakeEnricher::default(),
+    };
+    let stage = setup.start().await;
+    stage.submit(a_new_event(1)).await;
+    assert_eq!(good.taken()[0].body, "butler.delivery_dead owner=?");
+}
+
+#[tokio::test]
+async fn a_message_that_is_too_old_is_given_up() {
+    let sink = FakeSink::default();
+    let mut setup = one_sink(&sink);
+    setup.sinks[0].1.retry.alert_age = Duration::from_mins(10);
+    setup.routes = vec![route("reload_task.*", &["ops"])];
+    for _ in 0..100 {
+        sink.answer(down);
+    }
+    let stage = setup.start().await;
+    stage.submit(a_new_event(1)).await;
+    stage.pass(Duration::from_mins(20)).await;
+    let record = stage.deliveries().await.remove(0);
+    assert_eq!(record.state, DeliveryState::Dead);
+    assert!(record.detail.contains("too old") || record.detail.contains("expired"), "{record:?}");
+}
+
+#[tokio::test]
+async fn a_head_that_keeps_failing_while_others_are_delivered_is_overtaken() {
+    let sink = FakeSink::default();
+    let stage = one_sink(&sink).start().await;
+    sink.hang();
+    let head = stage.submit(a_new_event(1)).await.id();
+    sink.judge(move |delivery| (delivery.event.id == head).then(|| DeliveryError::transient(Reason::Protocol, "nonsense")));
+    sink.release();
+    let follower = stage.submit(a_new_event(1)).await.id();
+    for task in 2..5 {
+        stage.pass(Duration::from_mins(1)).await;
+        stage.submit(a_new_event(task)).await;
+    }
+    let waiting = |records: &[DeliveryRecord]| records.iter().find(|d| d.event == follower).map(|d| d.state);
+    assert_eq!(waiting(&stage.deliveries().await), Some(DeliveryState::Pending));
+    stage.pass(Duration::from_mins(10)).await;
+    let records = stage.deliveries().await;
+    assert!(records[0].overtaken, "{:?}", records[0]);
+    assert_eq!(records[0].state, DeliveryState::Pending);
+    assert_eq!(waiting(&records), Some(DeliveryState::Delivered));
+}
+
+#[tokio::test]
+async fn whoever_stops_settles_what_is_under_way() {
+    let sink = FakeSink::default();
+    sink.hang();
+    let stage = one_sink(&sink).start().await;
+    stage.submit(a_new_event(1)).await;
+    let ending = tokio::spawn(stage.pipeline.shutdown(10 * SECOND));
+    rest().await;
+    assert!(!ending.is_finished());
+    sink.release();
+    ending.await.unwrap();
+    let records = stage.store.deliveries(DeliveryQuery::default()).await.unwrap();
+    assert_eq!(records[0].state, DeliveryState::Delivered);
+}
+
+#[tokio::test]
+async fn an_event_whose_claims_never_returned_goes_out_without_a_look_up() {
+    let sink = FakeSink::default();
+    let setup = one_sink(&sink);
+    let asked = Arc::clone(&setup.enricher.asked);
+    let clock = TestClock::default();
+    let store = Arc::new(MemoryStore::new(Arc::new(clock.clone())));
+    store.append(vec![a_new_event(1)]).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(store.claim(SECOND, 10).await.unwrap().len(), 1);
+        clock.advance(2 * SECOND);
+    }
+    let _stage = setup.start_on(clock, store).await;
+    rest().await;
+    assert_eq!(asked.load(Ordering::Relaxed), 0);
+    let body = &sink.taken()[0].body;
+    assert!(body.starts_with("task.failed") && body.contains("missing[task: left out"), "{body}");
+}
+
+#[tokio::test]
+async fn a_distribute_task_is_asked_about_until_it_has_ended() {
+    let sink = FakeSink::default();
+    let mut setup = one_sink(&sink);
+    setup.enricher.statuses = Mutex::new(vec![14, 13, 8]);
+    setup.routes = vec![route("reload_task.failed", &["ops"])];
+    let stage = setup.start().await;
+    let mut event = a_new_event(1);
+    event.kind = Kind::task(TaskOutcome::Unsettled);
+    stage.submit(event).await;
+    stage.pass(Duration::from_secs(50)).await;
+    assert_eq!(sink.taken().len(), 0);
+    stage.pass(Duration::from_secs(50)).await;
+    assert_eq!(sink.taken()[0].body, "reload_task.failed owner=?");
+}
+
+#[tokio::test]
+async fn good_news_of_a_distribute_task_is_no_failure() {
+    let sink = FakeSink::default();
+    let mut setup = one_sink(&sink);
+    setup.routes = vec![route("reload_task.failed", &["ops"])];
+    setup.enricher.statuses = Mutex::new(vec![7]);
+    let stage = setup.start().await;
+    let mut event = a_new_event(1);
+    event.kind = Kind::task(TaskOutcome::Unsettled);
+    stage.submit(event).await;
+    stage.pass(Duration::from_mins(2)).await;
+    assert_eq!(sink.taken().len(), 0);
+}
+
+#[tokio::test]
+async fn two_sinks_share_one_look_up() {
+    let needs = Needs { owner: true, ..Needs::NONE };
+    let (a, b) = (FakeSink::default().with_needs(needs), FakeSink::default().with_needs(needs));
+    let setup = Setup {
+        sinks: vec![("a", a.clone().into_plan()), ("b", b.clone().into_plan())],
+        routes: vec![route("*", &["a", "b"])],
+        fallback: Vec::new(),
+        enricher: FakeEnricher::default(),
+    };
+    let asked = Arc::clone(&setup.enricher.asked);
+    let stage = setup.start().await;
+    stage.submit(a_new_event(1)).await;
+    assert_eq!((a.taken().len(), b.taken().len()), (1, 1));
+    // One for what decides, one for what both show.
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
+}
