@@ -106,9 +106,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         [store]
         type = "memory"
         [udp]
-        enable = false
+        enabled = false
         [api]
-        enable = false
+        enabled = false
         [sinks.oncall]
         type = "pager"
         retry.first = "100ms"
@@ -119,7 +119,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         "#,
         gateway.local_addr()?
     );
-    let config = Config::from_toml(&text, ".".as_ref())?;
+    let config = Config::from_toml(&text, ".")?;
     let butler = Butler::builder(config).sink_type::<PagerConfig>().start().await?;
     butler.intake().submit(a_failed_reload()).await?;
 

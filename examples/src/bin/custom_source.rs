@@ -83,11 +83,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         [store]
         type = "memory"
         [udp]
-        enable = false
+        enabled = false
         [api]
-        enable = false
+        enabled = false
     "#;
-    let config = Config::from_toml(text, ".".as_ref())?;
+    let config = Config::from_toml(text, ".")?;
     let butler = Butler::builder(config).source(Warehouse { listen: "127.0.0.1:0".into() }).start().await?;
     let address = butler.bound().iter().find(|(what, _)| what == "warehouse").map(|(_, address)| address.clone());
 

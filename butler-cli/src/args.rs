@@ -1,0 +1,292 @@
+//! The arguments; their comments are the help.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Butler for Qlik Sense: no failed reload goes unnoticed.
+///
+/// Hears of failed and aborted reloads, asks Qlik Sense what happened, and tells the right people by email, Slack and webhook.
+///
+/// Exit codes: 0 all is well, 64 wrong arguments, 69 something needed is not there (a port, a file, a running Butler), 70 the program's own fault,
+/// 78 wrong configuration.
+#[derive(Debug, Parser)]
+#[command(name = "butler-cli", version, max_term_width = 100, disable_help_subcommand = true)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// The configuration file.
+    #[arg(short, long, global = true, env = "BUTLER_CONFIG", default_value = "butler.toml", value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// How to write what is asked for.
+    #[arg(long, global = true, value_enum, default_value = "text")]
+    pub(crate) output: Format,
+}
+
+/// A form of output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// The main job: hears, finds out, tells.
+    Serve(Serve),
+    /// Shows it all at work on a simulated Qlik Sense site; needs nothing else.
+    Demo(Demo),
+    /// Writes a commented configuration to begin with.
+    Init(Init),
+    /// Says what is wrong with the configuration, without connecting to anything.
+    Check(Check),
+    /// Sends the log datagram that Qlik Sense would send.
+    Send(Send),
+    /// Lists and explains the events of a running Butler.
+    Events(Events),
+    /// Lists, repeats and discards the deliveries of a running Butler.
+    Deliveries(Deliveries),
+    /// How a running Butler stands.
+    Status(Status),
+    /// Runs a simulated Qlik Sense site to point a Butler at.
+    Simulate(Simulate),
+    /// Prints what a shell needs to complete commands.
+    Completions(Completions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// How long attempts under way may take to end after SIGTERM or Ctrl-C. A second one ends the program at once.
+    #[arg(long, default_value = "10", value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) grace: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Ends after one failed reload has reached everybody.
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// How often a reload fails.
+    #[arg(long, default_value = "5", value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) every: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// Overwrites a file that is there.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// Prints the whole configuration, defaults included and secrets masked.
+    #[arg(long)]
+    pub(crate) print: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Send {
+    #[command(subcommand)]
+    pub(crate) what: SendWhat,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SendWhat {
+    /// A reload task failed, after its last retry.
+    FailedReload(SendTask),
+    /// Somebody stopped a reload task.
+    AbortedReload(SendTask),
+    /// Any line, as it is.
+    Raw(SendRaw),
+}
+
+/// Where a datagram goes.
+#[derive(Debug, Args)]
+pub(crate) struct SendTo {
+    /// Where Butler listens.
+    #[arg(long, default_value = "127.0.0.1:9998", value_name = "HOST:PORT")]
+    pub(crate) to: String,
+    /// How often to send it, each time as another execution.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) count: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SendTask {
+    #[command(flatten)]
+    pub(crate) to: SendTo,
+    /// The node that wrote the log line.
+    #[arg(long, default_value = "sense-node-1")]
+    pub(crate) host: String,
+    /// The task's name.
+    #[arg(long, default_value = "Reload sales")]
+    pub(crate) task_name: String,
+    /// The task's id.
+    #[arg(long, default_value = "e959f40a-67be-4a5b-ae83-a292f96ba078", value_name = "GUID")]
+    pub(crate) task_id: uuid::Uuid,
+    /// The app's name.
+    #[arg(long, default_value = "Sales")]
+    pub(crate) app_name: String,
+    /// The app's id.
+    #[arg(long, default_value = "66bc109d-286a-415b-8355-1422abb22133", value_name = "GUID")]
+    pub(crate) app_id: uuid::Uuid,
+    /// Who ran the task.
+    #[arg(long, default_value = r"INTERNAL\sa_scheduler")]
+    pub(crate) user: String,
+    /// The execution's id; a new one if there is none.
+    #[arg(long, value_name = "GUID")]
+    pub(crate) execution_id: Option<uuid::Uuid>,
+    /// The node's local time, as Qlik Sense writes it; now if there is none.
+    #[arg(long, value_name = "YYYY-MM-DD HH:MM:SS,mmm")]
+    pub(crate) log_time: Option<String>,
+    /// The level of the log line.
+    #[arg(long, default_value = "INFO")]
+    pub(crate) log_level: String,
+    /// The text of the log line.
+    #[arg(long)]
+    pub(crate) message: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SendRaw {
+    #[command(flatten)]
+    pub(crate) to: SendTo,
+    /// The line.
+    pub(crate) line: String,
+}
+
+/// Where the running Butler is.
+#[derive(Debug, Args)]
+pub(crate) struct Server {
+    /// Address of the running Butler's API; else the one of the configuration file.
+    #[arg(long, env = "BUTLER_SERVER", value_name = "URL")]
+    pub(crate) server: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Events {
+    #[command(flatten)]
+    pub(crate) server: Server,
+    #[command(subcommand)]
+    pub(crate) what: EventsWhat,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EventsWhat {
+    /// The latest events, newest first.
+    List {
+        /// Only of this kind; a trailing `*` stands for the rest.
+        #[arg(long)]
+        kind: Option<String>,
+        /// Only of this task.
+        #[arg(long, value_name = "GUID")]
+        task: Option<uuid::Uuid>,
+        /// At most so many.
+        #[arg(long, default_value_t = 20)]
+        max: usize,
+    },
+    /// Everything that is known about an event.
+    Show {
+        /// Its id, the start of it, or `latest`.
+        id: String,
+    },
+    /// Why an event was sent to whom, or was not.
+    Explain {
+        /// Its id, the start of it, or `latest`.
+        id: String,
+    },
+    /// What was received but not taken, and why.
+    Rejected,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Deliveries {
+    #[command(flatten)]
+    pub(crate) server: Server,
+    #[command(subcommand)]
+    pub(crate) what: DeliveriesWhat,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeliveriesWhat {
+    /// The latest deliveries, newest first.
+    List {
+        /// Only in this state.
+        #[arg(long, value_parser = ["pending", "delivered", "dead", "suppressed", "discarded"])]
+        state: Option<String>,
+        /// Only by this sink.
+        #[arg(long)]
+        sink: Option<String>,
+        /// At most so many.
+        #[arg(long, default_value_t = 20)]
+        max: usize,
+    },
+    /// Everything that is known about a delivery.
+    Show {
+        /// Its id.
+        id: uuid::Uuid,
+    },
+    /// Tries a dead, suppressed or discarded delivery again.
+    Retry {
+        /// Its id.
+        id: uuid::Uuid,
+    },
+    /// Gives up a delivery that is still to be made.
+    Discard {
+        /// Its id.
+        id: uuid::Uuid,
+        /// Why.
+        #[arg(long, default_value = "on the command line")]
+        why: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    #[command(flatten)]
+    pub(crate) server: Server,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Simulate {
+    /// Where the repository listens; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:4242", value_name = "HOST:PORT")]
+    pub(crate) listen: std::net::SocketAddr,
+    /// Folder for its certificates; made if it is not there.
+    #[arg(long, default_value = "simulated-certs", value_name = "FOLDER")]
+    pub(crate) certificates: PathBuf,
+    /// What is in the site, as TOML or JSON; a small site of its own if there is none.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
+    /// Where log datagrams go.
+    #[arg(long, default_value = "127.0.0.1:9998", value_name = "HOST:PORT")]
+    pub(crate) udp: std::net::SocketAddr,
+    /// How often a reload ends.
+    #[arg(long, default_value = "10", value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) every: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell.
+    pub(crate) shell: clap_complete::Shell,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "expected a number of seconds".to_owned())?;
+    if !(0.0..=86_400.0).contains(&seconds) {
+        return Err("expected a number of seconds between 0 and 86400".to_owned());
+    }
+    Ok(Duration::from_secs_f64(seconds))
+}

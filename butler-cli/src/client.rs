@@ -1,0 +1,76 @@
+//! The client of a running Butler's API.
+
+use butler_core::config::Config;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::Exit;
+use crate::args::{Global, Server};
+
+/// Asks a running Butler.
+#[derive(Debug)]
+pub(crate) struct Client {
+    http: reqwest::Client,
+    base: String,
+}
+
+impl Client {
+    /// Finds it: by argument, by variable, else by the configuration file's `[api] listen`.
+    pub(crate) fn new(global: &Global, server: &Server) -> Result<Self, Exit> {
+        let base = match &server.server {
+            Some(url) if url.contains("://") => url.trim_end_matches('/').to_owned(),
+            Some(address) => format!("http://{address}"),
+            None if global.config.exists() => {
+                let config = Config::from_file(&global.config)?;
+                format!("http://{}", config.api.listen.replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]"))
+            }
+            None => "http://127.0.0.1:8080".to_owned(),
+        };
+        let options = butler_core::http_client::ClientOptions {
+            // The API speaks plain HTTP on loopback: the system's roots need not be read.
+            trust: butler_core::tls::Trust::Only(Vec::new()),
+            system_proxy: false,
+            redirects: 0,
+            ..Default::default()
+        };
+        let http = butler_core::http_client::build(options).map_err(|error| Exit::internal(error.to_string()))?;
+        Ok(Self { http, base })
+    }
+
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, Exit> {
+        let mut url = self.url(path)?;
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        self.answer(self.http.get(url)).await
+    }
+
+    pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, Exit> {
+        let request = self.http.post(self.url(path)?).header("content-type", "application/json").body(body.to_string());
+        self.answer(request).await
+    }
+
+    fn url(&self, path: &str) -> Result<reqwest::Url, Exit> {
+        format!("{}{path}", self.base).parse().map_err(|_| Exit::usage(format!("`{}` is no URL", self.base)))
+    }
+
+    async fn answer<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, Exit> {
+        let unreachable = |error: reqwest::Error| {
+            let why = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+            let base = &self.base;
+            Exit::unavailable(format!(
+                "no Butler answers at {base} ({why}). Is `butler-cli serve` running? `--server` names another address."
+            ))
+        };
+        let response = request.send().await.map_err(unreachable)?;
+        let status = response.status();
+        let text = response.text().await.map_err(unreachable)?;
+        if status.is_success() {
+            return serde_json::from_str(&text).map_err(|error| Exit::internal(format!("{} answered nonsense: {error}", self.base)));
+        }
+        let error: Value = serde_json::from_str(&text).unwrap_or_default();
+        let message = error["error"].as_str().unwrap_or("no reason given");
+        let remedy = error["remedy"].as_str().map(|remedy| format!(". {remedy}")).unwrap_or_default();
+        Err(Exit::unavailable(format!("{} answered {status}: {message}{remedy}", self.base)))
+    }
+}

@@ -1,0 +1,77 @@
+//! `deliveries`: what a running Butler has sent, still has to send, or gave up.
+
+use butler_core::store::{AttemptRecord, DeliveryRecord};
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::args::{Deliveries, DeliveriesWhat, Format, Global};
+use crate::client::Client;
+use crate::table::table;
+use crate::{Exit, output, story};
+
+/// The API's answer about one delivery.
+#[derive(Debug, Serialize, Deserialize)]
+struct WithAttempts {
+    delivery: DeliveryRecord,
+    attempts: Vec<AttemptRecord>,
+}
+
+pub(crate) async fn run(global: &Global, deliveries: &Deliveries) -> Result<(), Exit> {
+    let client = Client::new(global, &deliveries.server)?;
+    match &deliveries.what {
+        DeliveriesWhat::List { state, sink, max } => {
+            let mut query = vec![("max", max.to_string())];
+            query.extend(state.iter().map(|state| ("state", state.clone())));
+            query.extend(sink.iter().map(|sink| ("sink", sink.clone())));
+            let records: Vec<DeliveryRecord> = client.get("/api/deliveries", &query).await?;
+            match global.output {
+                Format::Json => output::json(&records),
+                Format::Text => {
+                    output::write(&list(&records, &TimeZone::system()));
+                    Ok(())
+                }
+            }
+        }
+        DeliveriesWhat::Show { id } => {
+            let found: WithAttempts = client.get(&format!("/api/deliveries/{id}"), &[]).await?;
+            match global.output {
+                Format::Json => output::json(&found),
+                Format::Text => {
+                    output::write(&story::delivery(&found.delivery, &found.attempts, &TimeZone::system()));
+                    Ok(())
+                }
+            }
+        }
+        DeliveriesWhat::Retry { id } => {
+            let _: Value = client.post(&format!("/api/deliveries/{id}/retry"), &json!({})).await?;
+            output::line(format!("{id} is tried again"));
+            Ok(())
+        }
+        DeliveriesWhat::Discard { id, why } => {
+            let _: Value = client.post(&format!("/api/deliveries/{id}/discard"), &json!({ "why": why })).await?;
+            output::line(format!("{id} is discarded"));
+            Ok(())
+        }
+    }
+}
+
+fn list(records: &[DeliveryRecord], zone: &TimeZone) -> String {
+    if records.is_empty() {
+        return "no deliveries\n".to_owned();
+    }
+    let rows: Vec<Vec<String>> = records
+        .iter()
+        .map(|record| {
+            vec![
+                story::time(record.created, zone),
+                record.id.to_string(),
+                story::destination(record),
+                record.state.as_str().to_owned(),
+                record.attempts.to_string(),
+                record.detail.clone(),
+            ]
+        })
+        .collect();
+    table(&["CREATED", "DELIVERY", "TO", "STATE", "TRIES", "DETAIL"], &rows, 160)
+}

@@ -1,0 +1,95 @@
+//! `status`: how a running Butler stands.
+
+use std::collections::BTreeMap;
+
+use butler_core::pipeline::HealthReport;
+use butler_core::store::JournalStats;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+use crate::args::{Format, Global, Status};
+use crate::client::Client;
+use crate::{Exit, output, story};
+
+/// The API's answer.
+#[derive(Debug, Serialize, Deserialize)]
+struct Report {
+    version: String,
+    started: Timestamp,
+    uptime_seconds: u64,
+    ready: bool,
+    health: HealthReport,
+    intake: IntakeReport,
+    journal: JournalStats,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct IntakeReport {
+    received: u64,
+    accepted: u64,
+    duplicates: u64,
+    queued: u64,
+    rejected: BTreeMap<String, u64>,
+}
+
+pub(crate) async fn run(global: &Global, status: &Status) -> Result<(), Exit> {
+    let report: Report = Client::new(global, &status.server)?.get("/api/status", &[]).await?;
+    match global.output {
+        Format::Json => output::json(&report),
+        Format::Text => {
+            output::write(&text(&report, &TimeZone::system()));
+            Ok(())
+        }
+    }
+}
+
+fn text(report: &Report, zone: &TimeZone) -> String {
+    let mut text = format!(
+        "butler {} {}, up since {}\n",
+        report.version,
+        if report.ready { "is ready" } else { "is NOT ready" },
+        story::time(report.started, zone)
+    );
+    let IntakeReport { received, accepted, duplicates, queued, rejected } = &report.intake;
+    text += &format!("intake    {received} received, {accepted} accepted, {duplicates} told again, {queued} waiting\n");
+    for (reason, count) in rejected {
+        text += &format!("          {count} rejected: {reason}\n");
+    }
+    let JournalStats { events, unrouted, bytes, .. } = &report.journal;
+    text += &format!("journal   {events} events, {unrouted} to be routed, {:.1} MiB\n", *bytes as f64 / f64::from(1 << 20));
+    if let Some((since, why)) = &report.health.store {
+        text += &format!("store     refuses since {}: {why}\n", story::time(*since, zone));
+    }
+    for (name, source) in &report.health.sources {
+        let how = source.error.clone().unwrap_or_else(|| format!("hears on {}", source.addresses.join(", ")));
+        text += &format!("source    {name}: {how}\n");
+    }
+    for (name, site) in &report.health.sites {
+        let how = match (&site.down_since, &site.last_error) {
+            (Some(since), error) => {
+                format!("the repository does not answer since {}: {}", story::time(*since, zone), error.as_deref().unwrap_or(""))
+            }
+            (None, _) => "the repository answers".to_owned(),
+        };
+        text += &format!("site      {name}: {how}\n");
+    }
+    for (name, sink) in &report.health.sinks {
+        let counts: Vec<String> = report
+            .journal
+            .deliveries
+            .iter()
+            .filter(|(of, _, _)| of == name)
+            .map(|(_, state, count)| format!("{count} {}", state.as_str()))
+            .collect();
+        let counts = if counts.is_empty() { "nothing yet".to_owned() } else { counts.join(", ") };
+        let how = match &sink.down_since {
+            Some(since) => {
+                format!("DOWN since {}: {}", story::time(*since, zone), sink.last_error.as_deref().unwrap_or(""))
+            }
+            None => "up".to_owned(),
+        };
+        text += &format!("sink      {name}: {how}; {counts}\n");
+    }
+    text
+}
