@@ -1,8 +1,10 @@
-//! What the tests of the whole program share: a process that is started, watched and killed, and a patient way to wait for what
-//! another process does.
+//! What the tests of the whole program share: a process that is started, watched and killed, what stands around it, and a patient
+//! way to wait for what another process does.
 
 mod proc;
 mod wait;
+mod world;
 
 pub use proc::{Proc, Run};
 pub use wait::{eventually, patience};
+pub use world::{Sender, World, a_failure, api, http};

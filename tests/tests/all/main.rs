@@ -1,0 +1,7 @@
+//! The whole program as a process.
+
+mod crash;
+mod delivery;
+
+/// The program under test.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_butler-under-test");
