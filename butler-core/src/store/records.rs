@@ -36,6 +36,8 @@ impl Default for EventQuery {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DeliveryQuery {
+    /// This one alone.
+    pub id: Option<DeliveryId>,
     /// Of this event.
     pub event: Option<EventId>,
     /// By this sink.
@@ -50,7 +52,7 @@ pub struct DeliveryQuery {
 
 impl Default for DeliveryQuery {
     fn default() -> Self {
-        Self { event: None, sink: None, state: None, before: None, max: 50 }
+        Self { id: None, event: None, sink: None, state: None, before: None, max: 50 }
     }
 }
 

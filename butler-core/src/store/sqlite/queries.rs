@@ -108,6 +108,9 @@ fn read_delivery(row: &Row<'_>) -> rusqlite::Result<DeliveryRecord> {
 
 pub(super) fn deliveries(connection: &Connection, query: &DeliveryQuery) -> Result<Vec<DeliveryRecord>> {
     let mut wanted = Where::default();
+    if let Some(id) = query.id {
+        wanted.add("d.id = ?", id.0.into_bytes().to_vec());
+    }
     if let Some(event) = query.event {
         wanted.add("e.id = ?", event.0.into_bytes().to_vec());
     }
