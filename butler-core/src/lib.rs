@@ -49,6 +49,7 @@ pub mod enrich;
 pub mod event;
 #[cfg(feature = "http-client")]
 pub mod http_client;
+mod listen;
 pub mod pipeline;
 #[cfg(feature = "qlik")]
 pub mod qlik;

@@ -22,6 +22,8 @@ struct Report {
     health: HealthReport,
     intake: IntakeReport,
     journal: JournalStats,
+    #[serde(default)]
+    orphans: BTreeMap<String, u64>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -90,6 +92,11 @@ fn text(report: &Report, zone: &TimeZone) -> String {
             None => "up".to_owned(),
         };
         text += &format!("sink      {name}: {how}; {counts}\n");
+    }
+    for (sink, count) in &report.orphans {
+        text += &format!(
+            "orphans   {count} pending for `{sink}`, which is no longer configured; `was = [\"{sink}\"]` in another sink adopts them\n"
+        );
     }
     text
 }

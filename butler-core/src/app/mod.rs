@@ -201,6 +201,8 @@ impl Builder {
         }
         let policy = policy(&settings.store);
         let plan = Arc::new(settings.plan);
+        #[cfg(feature = "api")]
+        let api_plan = Arc::clone(&plan);
         let journal: Arc<dyn Journal> = Arc::clone(&store) as _;
         let parts = Parts { plan, journal, clock: Arc::clone(&clock), health: Arc::clone(&health), policy };
         let pipeline = Pipeline::start(parts, &intake, queue).await?;
@@ -208,7 +210,8 @@ impl Builder {
         let api = api.map(|server| {
             bound.push(("api".to_owned(), server.address().to_string()));
             let stop = Stop::new();
-            let state = api::ApiState::new(Arc::clone(&store), Arc::clone(intake.counters()), Arc::clone(&health), Arc::clone(&clock));
+            let state =
+                api::ApiState::new(Arc::clone(&store), Arc::clone(intake.counters()), Arc::clone(&health), api_plan, Arc::clone(&clock));
             ApiTask { task: tokio::spawn(server.serve(state, stop.clone())), stop }
         });
         Ok(Butler {

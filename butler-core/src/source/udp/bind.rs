@@ -6,7 +6,16 @@ use std::net::SocketAddr;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::buffer::ReceiveBuffer;
+use crate::listen::{Setting, remedy};
 use crate::source::SourceError;
+
+const SETTING: Setting = Setting {
+    key: "[udp] listen",
+    usual_host: "0.0.0.0",
+    usual_port: 9998,
+    protocol: "UDP",
+    along: ", and the log appender of Qlik Sense to the same",
+};
 
 /// A socket that hears.
 #[derive(Debug)]
@@ -19,7 +28,7 @@ pub(super) struct Bound {
 /// Binds `listen`, and does not wait where it can be helped: only a name has to be resolved.
 pub(super) async fn bind(listen: &str, receive_buffer: usize) -> Result<Bound, SourceError> {
     let fail = |why: io::Error| {
-        let remedy = remedy(listen, &why);
+        let remedy = remedy(&SETTING, listen, &why);
         SourceError::Bind { address: listen.to_owned(), what: "log datagrams", why, remedy }
     };
     let mut addresses: Vec<SocketAddr> = match listen.parse() {
@@ -50,27 +59,6 @@ fn open(address: SocketAddr, receive_buffer: usize) -> io::Result<Bound> {
     socket.set_nonblocking(true)?;
     let address = socket.local_addr()?.as_socket().unwrap_or(address);
     Ok(Bound { socket, address, buffer })
-}
-
-fn remedy(listen: &str, why: &io::Error) -> String {
-    let port = listen.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
-    match (why.kind(), port) {
-        (_, None) => "Write `[udp] listen` as `host:port`, such as `0.0.0.0:9998`; an IPv6 address in brackets".to_owned(),
-        (io::ErrorKind::AddrInUse, Some(port)) => {
-            let find = if cfg!(windows) { format!("netstat -abno -p UDP | findstr :{port}") } else { format!("ss -lunp sport = :{port}") };
-            format!("Port {port} is taken, perhaps by another Butler: `{find}` shows by whom. Stop that program, or set another `[udp] listen`")
-        }
-        (io::ErrorKind::PermissionDenied, Some(port)) if port < 1024 => {
-            "Ports below 1024 need special rights: set `[udp] listen` to a higher one, such as 9998, and the log appender of Qlik Sense to the same".to_owned()
-        }
-        (io::ErrorKind::PermissionDenied, Some(port)) => {
-            format!("The system keeps port {port} for itself or for another user: set another `[udp] listen`")
-        }
-        (io::ErrorKind::AddrNotAvailable, Some(port)) => {
-            format!("The address is none of this machine's: set `[udp] listen` to one that is, or to `0.0.0.0:{port}` for all of them")
-        }
-        (_, Some(port)) => format!("Check `[udp] listen`; `0.0.0.0:{port}` listens on all IPv4 addresses of this machine"),
-    }
 }
 
 #[cfg(test)]
@@ -110,7 +98,7 @@ mod tests {
 
     #[test]
     fn every_remedy_reads_well() {
-        let text = |kind: io::ErrorKind, listen: &str| remedy(listen, &kind.into());
+        let text = |kind: io::ErrorKind, listen: &str| remedy(&SETTING, listen, &kind.into());
         let remedies = [
             text(io::ErrorKind::PermissionDenied, "0.0.0.0:514"),
             text(io::ErrorKind::PermissionDenied, "0.0.0.0:9998"),
@@ -121,7 +109,7 @@ mod tests {
         Ports below 1024 need special rights: set `[udp] listen` to a higher one, such as 9998, and the log appender of Qlik Sense to the same
         The system keeps port 9998 for itself or for another user: set another `[udp] listen`
         The address is none of this machine's: set `[udp] listen` to one that is, or to `0.0.0.0:9998` for all of them
-        Check `[udp] listen`; `0.0.0.0:9998` listens on all IPv4 addresses of this machine
+        Check `[udp] listen`; `0.0.0.0:9998` is fine on most machines
         ");
     }
 }
