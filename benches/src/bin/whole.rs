@@ -13,20 +13,17 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use butler_core::event::{TaskEvent, TaskOutcome};
-use butler_core::source::decode::{Message, SchedulerMessage, encode};
+use butler_benches::{encoded, failed_task};
+use butler_core::event::TaskEvent;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use uuid::Uuid;
 
 /// How many datagrams a burst has.
 const BURST: u128 = 10_000;
 /// How many datagrams a second the steady stream has, and for how long.
 const STEADY: u128 = 1_000;
 const SECONDS: u128 = 5;
-/// How many tasks they are about.
-const TASKS: u128 = 1_000;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -112,20 +109,7 @@ fn configure(folder: &Path, hook: SocketAddr) -> io::Result<()> {
 /// Carries the time at which it was made, for the latency.
 fn datagram(number: u128) -> Vec<u8> {
     let sent = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_nanos();
-    let task = TaskEvent {
-        host: "sense-node-1".into(),
-        task_name: format!("Reload {}", number % TASKS),
-        app_name: "Sales".into(),
-        user: r"INTERNAL\sa_scheduler".into(),
-        task_id: Uuid::from_u128(0xe959_f40a << 64 | number % TASKS),
-        app_id: Some(Uuid::from_u128(0x66bc_109d)),
-        log_time: "2024-05-13 06:02:11,123".into(),
-        log_level: "INFO".into(),
-        execution_id: Some(Uuid::from_u128(0x14a8_1bf5 << 64 | number)),
-        message: format!("Max retries reached @{sent}@"),
-        names_unsure: false,
-    };
-    encode(&Message::Scheduler(SchedulerMessage { outcome: TaskOutcome::Failed, task }))
+    encoded(TaskEvent { message: format!("Max retries reached @{sent}@"), ..failed_task(number) })
 }
 
 /// The program, serving.
