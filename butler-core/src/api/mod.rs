@@ -28,6 +28,8 @@ mod admin;
 mod answer;
 mod guard;
 mod server;
+#[cfg(all(test, feature = "testkit", feature = "sqlite", feature = "http-client"))]
+mod tests;
 
 pub use admin::ApiState;
 pub use server::{ApiError, Server};

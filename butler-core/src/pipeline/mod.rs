@@ -23,7 +23,7 @@ mod router;
 mod run;
 mod supervise;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod worker;
