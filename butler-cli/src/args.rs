@@ -170,7 +170,7 @@ pub(crate) struct SendRaw {
 #[derive(Debug, Args)]
 pub(crate) struct Server {
     /// Address of the running Butler's API; else the one of the configuration file.
-    #[arg(long, env = "BUTLER_SERVER", value_name = "URL")]
+    #[arg(long, global = true, env = "BUTLER_SERVER", value_name = "URL")]
     pub(crate) server: Option<String>,
 }
 

@@ -81,9 +81,13 @@ impl Worker {
                 }
                 self.start();
             }
-            self.settle().await;
+            let put_off = self.settle().await;
             if stopping && self.running.is_empty() {
                 break;
+            }
+            if put_off && !stopping {
+                // While it was leased the journal could not say when it is due.
+                continue;
             }
             let wait = self.wait_for(next_due);
             let sleep = self.clock.sleep(wait);
@@ -182,8 +186,9 @@ impl Worker {
         });
     }
 
-    /// Settles what has ended. What the store refuses is kept and settled with the next; the leases hold meanwhile.
-    async fn settle(&mut self) {
+    /// Settles what has ended; whether some of it is to be tried again later. What the store refuses is kept and settled with the next; the leases hold meanwhile.
+    async fn settle(&mut self) -> bool {
+        let mut put_off = false;
         if self.breaker.probe_at().is_some() && !self.ready.is_empty() {
             self.give_back().await;
         }
@@ -192,23 +197,25 @@ impl Worker {
             let copies: Vec<_> = ended.iter().map(|(token, settlement)| (*token, copy(settlement))).collect();
             match self.journal.settle(ended).await {
                 Ok(results) => {
+                    put_off |= copies.iter().any(|(_, settlement)| matches!(settlement, Settlement::Retry { .. }));
                     let stale = results.iter().filter(|r| **r == Settled::Stale).count();
                     if stale > 0 {
                         tracing::warn!(sink = %self.attempts.name, stale, "Some attempts took longer than their lease; they may be repeated.");
                     }
                 }
-                Err(StoreError::Closed) => return,
+                Err(StoreError::Closed) => return false,
                 Err(error) => {
                     tracing::error!(sink = %self.attempts.name, %error, "Attempts can't be settled; trying again.");
                     self.ended = copies;
                     if self.stop.is_cancelled() {
                         // The store is asked once more at the next start: the leases are void then, and at most repeat what was accepted.
-                        return;
+                        return false;
                     }
                     self.clock.sleep(STORE_PAUSE).await;
                 }
             }
         }
+        put_off
     }
 
     /// Gives back what is leased but not started.

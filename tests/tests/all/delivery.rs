@@ -69,6 +69,26 @@ async fn a_destination_that_is_down_for_a_while_gets_everything_once() {
 }
 
 #[tokio::test]
+async fn a_refused_attempt_is_repeated_when_it_is_due() {
+    let world = World::new(PROGRAM).await;
+    world.configure("");
+    world.hook.answer(Answer::status(503));
+    let butler = world.serve().await;
+    Sender::to(&butler).failed(a_failure(1));
+    world.hook.wait_for(2).await;
+    let delivery = eventually("its delivery", || async {
+        let delivered = api(&butler, "/api/deliveries?state=delivered").await;
+        delivered.as_array()?.first().cloned()
+    })
+    .await;
+    assert_eq!(delivery["attempts"], 2);
+    let time = |key: &str| delivery[key].as_str().expect("a time").parse::<jiff::Timestamp>().expect("a time");
+    // It was due after some 50 ms. Half a minute is when a worker looks for work that nobody told it of.
+    let late = time("settled").duration_since(time("created"));
+    assert!(late < jiff::SignedDuration::from_secs(20), "{late:?}");
+}
+
+#[tokio::test]
 async fn odd_names_arrive_as_they_were_sent() {
     let world = World::new(PROGRAM).await;
     world.configure("");
