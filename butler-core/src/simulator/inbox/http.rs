@@ -14,7 +14,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::certificates::server_config;
 use super::gate::Gate;
-use super::kept::Kept;
+use crate::simulator::kept::Kept;
 use crate::tls::Identity;
 
 /// The longest head of a request.

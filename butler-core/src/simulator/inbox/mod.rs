@@ -6,7 +6,6 @@
 mod certificates;
 mod gate;
 mod http;
-mod kept;
 mod mime;
 mod smtp;
 

@@ -13,8 +13,8 @@ use tokio_rustls::TlsAcceptor;
 
 use super::certificates::server_config;
 use super::gate::Gate;
-use super::kept::Kept;
 use super::mime;
+use crate::simulator::kept::Kept;
 use crate::tls::Identity;
 
 /// The longest line of a command.

@@ -1,4 +1,4 @@
-//! What an inbox has received.
+//! What was received.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};

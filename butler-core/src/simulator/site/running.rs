@@ -1,0 +1,230 @@
+//! A running site.
+
+use std::fmt::Write;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::task::AbortHandle;
+use tokio_rustls::TlsAcceptor;
+use uuid::Uuid;
+
+use super::certificates::{Certificates, names};
+use super::error::{RunError, SiteError};
+use super::faults::{Fault, On, fits};
+use super::listen;
+use super::outcome::Outcome;
+use super::pace::Pace;
+use super::requests::SiteRequest;
+use super::run::{Execution, Run, begin};
+use super::shared::Shared;
+use super::state::SiteState;
+use crate::clock::{Clock, SystemClock};
+
+/// Where and how a site runs.
+#[derive(Debug, Clone)]
+pub struct SiteOptions {
+    /// Where the repository listens; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The folder that keeps the certificates: those that are there are used again, so that a Butler need not be told of new ones. Without a folder
+    /// new ones are made, and [`Site::write_certificates`] writes what a Butler needs of them.
+    pub certificates: Option<PathBuf>,
+    /// Names and addresses that the certificate is for, beside this machine's own.
+    pub names: Vec<String>,
+    /// How fast tasks run.
+    pub pace: Pace,
+    /// Where log datagrams go; nowhere if there is none. See [`Site::send_datagrams_to`].
+    pub datagrams_to: Option<SocketAddr>,
+    /// What tells the time, and waits.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Default for SiteOptions {
+    fn default() -> Self {
+        Self {
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            certificates: None,
+            names: Vec::new(),
+            pace: Pace::default(),
+            datagrams_to: None,
+            clock: Arc::new(SystemClock::default()),
+        }
+    }
+}
+
+/// A simulated Qlik Sense site that listens. Dropping it ends it: the port is free, connections break, and runs that were started through the repository stop.
+#[derive(Debug)]
+pub struct Site {
+    address: SocketAddr,
+    certificates: Certificates,
+    shared: Arc<Shared>,
+    server: AbortHandle,
+}
+
+impl Site {
+    /// Starts one. It listens when this returns.
+    ///
+    /// # Errors
+    /// [`SiteError`]: a state that is not consistent, a port in use, a folder that can't be written to.
+    pub async fn start(state: SiteState, options: SiteOptions) -> Result<Self, SiteError> {
+        state.check()?;
+        let names = names(options.listen.ip(), &options.names);
+        let certificates = match &options.certificates {
+            Some(folder) => Certificates::of_folder(folder, &state.node, &names)?,
+            None => Certificates::generate(&state.node, &names).map_err(SiteError::Generate)?,
+        };
+        let acceptor = TlsAcceptor::from(Arc::new(certificates.server_config()?));
+        let bind = |why| SiteError::Bind { address: options.listen, why };
+        let listener = TcpListener::bind(options.listen).await.map_err(bind)?;
+        let address = listener.local_addr().map_err(bind)?;
+        let shared = Arc::new(Shared::new(state, options.clock, options.pace, options.datagrams_to));
+        let server = tokio::spawn(listen::serve(listener, acceptor, Arc::clone(&shared))).abort_handle();
+        Ok(Self { address, certificates, shared, server })
+    }
+
+    /// Where the repository listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Writes what a Butler needs: `client.pem`, `client_key.pem` and `root.pem`, named as the QMC exports them. The folder is made if it is not there; files of these names are overwritten.
+    ///
+    /// # Errors
+    /// The folder can't be written to.
+    pub fn write_certificates(&self, folder: impl AsRef<Path>) -> io::Result<()> {
+        self.certificates.export(folder.as_ref())
+    }
+
+    /// The lines of `butler.toml` that point a Butler at this site, with its certificates in `folder`.
+    #[must_use]
+    pub fn configuration(&self, name: &str, folder: impl AsRef<Path>) -> String {
+        let ip = self.address.ip();
+        let host = if ip.is_unspecified() { "localhost".to_owned() } else { ip.to_string() };
+        let folder = std::path::absolute(folder.as_ref()).unwrap_or_else(|_| folder.as_ref().to_owned());
+        let text = |text: &str| toml::Value::String(text.to_owned()).to_string();
+        let mut lines = format!("[sites.{}]\n", if is_bare(name) { name.to_owned() } else { text(name) });
+        let (host, port, folder) = (text(&host), self.address.port(), text(&folder.display().to_string()));
+        // Writing to a text can't fail.
+        let _ = write!(lines, "host = {host}\nport = {port}\ncertificates = {folder}\n");
+        lines
+    }
+
+    /// How a [`RepositoryClient`](crate::qlik::RepositoryClient) reaches this site, with its certificates in `folder`.
+    #[cfg(feature = "qlik")]
+    #[must_use]
+    pub fn repository_settings(&self, name: &str, folder: impl AsRef<Path>) -> crate::qlik::RepositorySettings {
+        let folder = folder.as_ref();
+        let ip = self.address.ip();
+        crate::qlik::RepositorySettings {
+            site: name.into(),
+            host: if ip.is_unspecified() { "localhost".to_owned() } else { ip.to_string() },
+            port: self.address.port(),
+            client_certificate: folder.join("client.pem"),
+            client_key: folder.join("client_key.pem"),
+            root_certificate: folder.join("root.pem"),
+            verify: true,
+            user: "UserDirectory=INTERNAL; UserId=sa_repository".to_owned(),
+            timeout: Duration::from_secs(30),
+            cache: Duration::from_mins(1),
+        }
+    }
+
+    /// What is in it now.
+    #[must_use]
+    pub fn state(&self) -> SiteState {
+        self.shared.state().clone()
+    }
+
+    /// Changes what is in it. No request is answered meanwhile, so `write` must not block.
+    pub fn change<R>(&self, write: impl FnOnce(&mut SiteState) -> R) -> R {
+        write(&mut self.shared.state())
+    }
+
+    /// Sets where log datagrams go from now on; nowhere if there is none.
+    pub fn send_datagrams_to(&self, to: Option<SocketAddr>) {
+        self.shared.send_datagrams_to(to);
+    }
+
+    /// Runs a task to its end, which comes at once or after a while, as the [`Pace`] says; then the datagram about it is sent.
+    ///
+    /// # Errors
+    /// [`RunError`]; if only the datagram could not be sent, the task has run nonetheless.
+    ///
+    /// # Cancellation
+    /// Dropping the future leaves the execution as it stands, for ever under way.
+    pub async fn run(&self, task: Uuid, outcome: Outcome) -> Result<Execution, RunError> {
+        self.carry_out(Run::new(task, outcome)).await
+    }
+
+    /// The same as [`Site::run`], with everything that can be said about a run.
+    ///
+    /// # Errors
+    /// See there.
+    pub async fn carry_out(&self, run: Run) -> Result<Execution, RunError> {
+        begin(&self.shared, run)?.finish().await
+    }
+
+    /// Has something go wrong: `site.fault("task/full", Fault::Status(503))`. Faults add up: several delays are as long as all of them, and the first other fault decides the
+    /// answer.
+    pub fn fault(&self, on: impl Into<On>, fault: Fault) {
+        self.shared.faults.add(on.into(), fault);
+    }
+
+    /// Ends all faults. Requests that hang go on hanging until their connection ends.
+    pub fn clear_faults(&self) {
+        self.shared.faults.clear();
+    }
+
+    /// Takes the whole site down, or up again. While it is down every connection is reset, those that are there and those that come.
+    pub fn set_down(&self, down: bool) {
+        self.shared.down.send_replace(down);
+    }
+
+    /// Takes the whole site down, and up again after a while.
+    pub fn down_for(&self, duration: Duration) {
+        self.set_down(true);
+        let shared = Arc::clone(&self.shared);
+        self.shared.in_background(async move {
+            shared.clock.sleep(duration).await;
+            shared.down.send_replace(false);
+        });
+    }
+
+    /// The requests that it has got, the latest twenty thousand, also those that were refused or never answered.
+    #[must_use]
+    pub fn requests(&self) -> Vec<SiteRequest> {
+        self.shared.requests.all()
+    }
+
+    /// How many of these were for paths that fit; see [`On`] for the patterns.
+    #[must_use]
+    pub fn count(&self, path: &str) -> usize {
+        self.requests().iter().filter(|request| fits(path, &request.path)).count()
+    }
+
+    /// How many requests it has got in all.
+    #[must_use]
+    pub fn total(&self) -> usize {
+        self.shared.requests.count()
+    }
+
+    /// Waits until it has got `count` requests in all.
+    pub async fn wait_for(&self, count: usize) -> Vec<SiteRequest> {
+        self.shared.requests.wait_for(count).await
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.server.abort();
+        self.shared.end();
+    }
+}
+
+fn is_bare(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+}

@@ -1,0 +1,67 @@
+//! What the server, the runs and the handle of a site share.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::faults::Faults;
+use super::pace::Pace;
+use super::requests::SiteRequest;
+use super::shapes::Shapes;
+use super::state::SiteState;
+use crate::clock::Clock;
+use crate::simulator::kept::Kept;
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) pace: Pace,
+    pub(super) faults: Faults,
+    pub(super) requests: Kept<SiteRequest>,
+    pub(super) down: watch::Sender<bool>,
+    pub(super) shapes: Shapes,
+    state: Mutex<SiteState>,
+    datagrams_to: Mutex<Option<SocketAddr>>,
+    /// What goes on by itself: runs that were started through the repository. It ends with the site.
+    background: Mutex<JoinSet<()>>,
+}
+
+impl Shared {
+    pub(super) fn new(state: SiteState, clock: Arc<dyn Clock>, pace: Pace, datagrams_to: Option<SocketAddr>) -> Self {
+        Self {
+            clock,
+            pace,
+            faults: Faults::default(),
+            requests: Kept::default(),
+            down: watch::Sender::new(false),
+            shapes: Shapes::default(),
+            state: Mutex::new(state),
+            datagrams_to: Mutex::new(datagrams_to),
+            background: Mutex::default(),
+        }
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, SiteState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn datagrams_to(&self) -> Option<SocketAddr> {
+        *self.datagrams_to.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn send_datagrams_to(&self, to: Option<SocketAddr>) {
+        *self.datagrams_to.lock().unwrap_or_else(PoisonError::into_inner) = to;
+    }
+
+    pub(super) fn in_background(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let mut background = self.background.lock().unwrap_or_else(PoisonError::into_inner);
+        while background.try_join_next().is_some() {}
+        background.spawn(work);
+    }
+
+    pub(super) fn end(&self) {
+        self.background.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
+    }
+}
