@@ -262,7 +262,7 @@ fn connect(
 
 fn open_store(settings: &StoreSettings, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Store>, StartError> {
     match &settings.place {
-        StorePlace::Memory => Err(StartError::NotInThisBuild("memory".into())),
+        StorePlace::Memory => Ok(Arc::new(crate::store::memory::MemoryStore::new(Arc::clone(clock)))),
         #[cfg(feature = "sqlite")]
         StorePlace::Sqlite { path } => {
             let settings = crate::store::sqlite::SqliteSettings { path: path.clone() };

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::testing::{a_new_event, known_task};
 use super::*;
-use crate::clock::{Clock, Deadline};
+use crate::clock::Deadline;
 use crate::enrich::Enricher;
 use crate::event::{Event, ExecutionResult, ExecutionStatus, Fact, FactSheet, Kind, Needs, NewEvent, Owner, SinkName, TaskOutcome};
 use crate::sink::{DeliveryError, Links, Reason, Receipt, SiteInfo};

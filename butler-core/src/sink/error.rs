@@ -75,6 +75,8 @@ pub enum Reason {
     Expired,
     /// The store was full.
     Overflow,
+    /// What was stored about it can't be read back.
+    Unreadable,
 }
 
 impl Reason {
@@ -95,6 +97,7 @@ impl Reason {
             Self::Lost => "lost",
             Self::Expired => "expired",
             Self::Overflow => "overflow",
+            Self::Unreadable => "unreadable",
         }
     }
 

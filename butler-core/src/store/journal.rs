@@ -22,26 +22,34 @@ use crate::sink::{DeliveryError, Receipt};
 /// second commit. From then on each delivery is leased, attempted and settled on its own.
 ///
 /// # Contract
-/// * `append` is atomic for each event, and durable when it returns. An event any of whose keys matches an earlier event's is a duplicate: nothing
-///   is stored but a sighting. Two events of one call may be duplicates of each other. Results stand in the order of the events.
+/// * `append` is atomic for each event, and durable when it returns. Two events of one call may be duplicates of each other. Results stand in the order of
+///   the events.
+/// * An event any of whose keys matches an earlier event's is a duplicate: what is stored is a sighting, and its exact keys, by which the event is known from
+///   then on too. A key stays with the event that had it first. Keys go with their event.
 /// * `claim` hands each event that is not routed to one caller at a time, oldest first. An event whose claim was not used within `hold` is
 ///   handed out again, with `attempt` one higher; reopening the store voids all claims.
 /// * `route` is all or nothing. It stores facts, keys, kind and explanation with the deliveries. With a claim that is not the latest it changes nothing and
-///   says [`Settled::Stale`]. A delivery whose id exists already is left alone.
+///   says [`Settled::Stale`]. Of deliveries with the same id the first counts.
 /// * `defer` gives a claim back; the event is not handed out before `until`, and `attempt` does not count it.
 /// * Deliveries of one lane are leased in the order in which they were routed, one at a time: only the oldest open one, the head, is leased. Those
-///   without a lane do not wait for each other.
+///   without a lane do not wait for each other. A head that is settled with `overtake` waits for its next attempt beside its lane.
 /// * `lease` hands out deliveries of one sink that are due, oldest first, each to one caller at a time. One that was not settled within
 ///   `hold`, or whose lease was open when the store was last closed, counts as lost (`Lease::lost`) and is handed out again, with a higher token. After `MAX_LOST` losses
 ///   it is dead instead.
 /// * `settle` with a token that is not the latest changes nothing for that delivery and says [`Settled::Stale`]; the others of the call are settled.
 ///   `Delivered` opens the window of the delivery's limit in the same transaction. Dead, suppressed, delivered and discarded free the lane.
+/// * A lease says how its limit stands: whose window is open, and how many were suppressed since the last message that was delivered.
+/// * What was accepted may be claimed and what was routed may be leased at once, also when the clock goes back in between.
 /// * `release` gives leases back unused: no attempt and no loss is counted.
-/// * `watch` has changed whenever there may be something new to claim (`Interest::Events`) or to lease (`Interest::Sink`); it may also change for nothing.
-/// * Ids sort by age, and so do the pages of `events` and `deliveries`, newest first.
-/// * `prune` works in slices: one call removes at most `slice` events, and reports whether more is left. An event goes only when all its
-///   deliveries are settled and the retention has passed. Above `max_bytes` the oldest settled go first, then open metrics, then open alerts, which become
-///   dead with reason `overflow` and keep their record.
+/// * `watch` has changed whenever a call has left something to claim (`Interest::Events`) or to lease (`Interest::Sink`), now or at another time than before;
+///   it may also change for nothing. What comes with time alone it does not tell: `Leased::next_due` does.
+/// * Ids sort by age, whatever the clock does, and so do the pages of `events` and `deliveries`, newest first. `before` may be gone by now.
+/// * `revive` puts a delivery that was given up outside of its lane and its limit. `discard` ends a pending one, whoever holds it. `expire` leaves alone what is
+///   leased.
+/// * `prune` works in slices: one call removes at most `slice` events, and reports whether more is left. An event goes only when it is routed, all its
+///   deliveries are settled and the retention has passed, counted from when it was received.
+/// * Above `max_bytes` the oldest settled events go first, then open metrics are given up, then open alerts. These become dead with reason `overflow`; their
+///   record stays as long as there is anything else that can go. What is leased is left alone.
 ///
 /// # Errors
 /// [`StoreError`]. After an error of `append` or `route` nothing of that call is stored.

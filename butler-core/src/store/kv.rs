@@ -10,7 +10,8 @@ use super::StoreError;
 ///
 /// # Contract
 /// * A namespace exists while it holds a pair; `namespaces` and `list` leave expired pairs out.
-/// * `list` gives pairs in the order in which their keys were first put, those after `after` and no more than `max`.
+/// * `list` gives pairs in the order in which their keys were first put, those after `after` and no more than `max`. If there is no such key any more it begins
+///   at the start: what is listed twice is better than what is left out.
 /// * Expiry is exact: a pair whose time has come is never given again, whether it was removed yet or not.
 /// * `put` is durable when it returns, and gives the pair's new version. Versions of a key only go up, also across delete and put again.
 /// * `put` with a condition that does not hold changes nothing and says how the pair stands. An expired pair counts as absent.

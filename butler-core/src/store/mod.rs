@@ -6,15 +6,16 @@
 //! Two stores come with the library: [`memory`], always compiled, for tests and for those who bring nothing, and `sqlite`, the durable default. Both
 //! pass one suite (`testkit::store_suite`), and whoever writes a third passes the same.
 
+mod ids;
 mod journal;
 mod kv;
 pub mod memory;
 mod records;
+mod rules;
 mod schedule;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod state;
-#[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "used by the durable store"))]
 mod watchers;
 
 pub use journal::{

@@ -16,7 +16,7 @@ use super::StoreError;
 ///   A claim that ran out, or was open when the store was last closed, is handed out again with `attempt` one higher, so that the caller can
 ///   find out what became of the first before starting anything.
 /// * `record_run` with a claim that is not the latest changes nothing and gives `false`.
-/// * Removing a schedule removes its runs and claims.
+/// * Removing a schedule removes its runs and claims. What has no schedule can't be claimed.
 #[async_trait]
 pub trait ScheduleStore: std::fmt::Debug + Send + Sync + 'static {
     /// Every schedule.

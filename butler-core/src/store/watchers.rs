@@ -1,6 +1,6 @@
 //! Who waits for news of a journal.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::watch;
@@ -15,6 +15,13 @@ pub(crate) struct Watchers {
     sinks: Mutex<HashMap<SinkName, watch::Sender<u64>>>,
 }
 
+/// Who is to be woken.
+#[derive(Debug, Default)]
+pub(crate) struct Wakes {
+    pub(crate) events: bool,
+    pub(crate) sinks: HashSet<SinkName>,
+}
+
 impl Watchers {
     pub(crate) fn watch(&self, interest: Interest<'_>) -> watch::Receiver<u64> {
         match interest {
@@ -26,12 +33,12 @@ impl Watchers {
         }
     }
 
-    pub(crate) fn wake(&self, events: bool, names: impl IntoIterator<Item = SinkName>) {
-        if events {
+    pub(crate) fn wake(&self, wakes: Wakes) {
+        if wakes.events {
             self.events.send_modify(|count| *count += 1);
         }
         let sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
-        for sink in names.into_iter().filter_map(|name| sinks.get(&name)) {
+        for sink in wakes.sinks.iter().filter_map(|name| sinks.get(name)) {
             sink.send_modify(|count| *count += 1);
         }
     }

@@ -5,6 +5,7 @@ mod fake_sink;
 mod http_remote;
 pub mod sink_samples;
 pub mod sink_suite;
+pub mod store_suite;
 
 pub use clock::TestClock;
 pub use fake_sink::{FakeSink, Taken};

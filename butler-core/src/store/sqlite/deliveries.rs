@@ -13,12 +13,10 @@ use super::values::{count, from_json_or_default, later, micros, small, state_cod
 use super::writer::{Write, failed};
 use crate::event::{DeliveryId, Event, Facts, SinkName};
 use crate::sink::{DeliveryError, Reason};
-use crate::store::{DeliveryState, Lease, LeaseToken, Leased, LimitState, MAX_LOST, Settled, Settlement, StoreError, Suppression};
+use crate::store::rules::{self, ATTEMPTS};
+use crate::store::{DeliveryState, Lease, LeaseToken, Leased, LimitState, MAX_LOST, Settled, Settlement, StoreError};
 
 type Result<T> = std::result::Result<T, StoreError>;
-
-/// How many attempts of a delivery are kept one by one.
-const ATTEMPTS: i64 = 20;
 
 /// A row that may be leased.
 struct Ready {
@@ -63,7 +61,7 @@ pub(super) fn lease(write: &mut Write<'_>, sink: &SinkName, hold: Duration, max:
             .prepare_cached(
                 "SELECT seq, id, event, target, route, lane, limit_key, created, expires, failing_since, attempts, lost, lease_until IS NOT NULL
                  FROM deliveries INDEXED BY deliveries_ready
-                 WHERE sink = ?1 AND state = 0 AND head = 1 AND due <= ?2 AND (lease_until IS NULL OR lease_until <= ?2)
+                 WHERE sink = ?1 AND state = 0 AND head = 1 AND (due <= ?2 OR due = created) AND (lease_until IS NULL OR lease_until <= ?2)
                  ORDER BY seq LIMIT ?3",
             )
             .map_err(|e| failed(&e))?;
@@ -76,13 +74,18 @@ pub(super) fn lease(write: &mut Write<'_>, sink: &SinkName, hold: Duration, max:
     for row in ready {
         let lost = row.lost + u32::from(row.ran_out);
         if lost >= MAX_LOST {
-            lose(write, row.seq, lost, row.lane.as_ref(), sink, now_micros)?;
+            give_up(write, &row, sink, lost, Reason::Lost, &rules::lost(lost), now_micros)?;
             continue;
         }
         let (event, facts) = match events.get(&row.event) {
             Some(known) => known.clone(),
             None => {
-                let Some(read) = event_of(write.connection, row.event)? else { continue };
+                let Some(read) = event_of(write.connection, row.event)? else {
+                    // One damaged event must not stop the others of its sink, nor be forgotten.
+                    let detail = "what is stored about its event can't be read back";
+                    give_up(write, &row, sink, lost, Reason::Unreadable, detail, now_micros)?;
+                    continue;
+                };
                 events.entry(row.event).or_insert(read).clone()
             }
         };
@@ -125,7 +128,6 @@ fn event_of(connection: &Connection, seq: i64) -> Result<Option<(Arc<Event>, Arc
     match event.and_then(|event| Ok((Arc::new(event), Arc::new(from_json_or_default("facts", facts)?)))) {
         Ok(read) => Ok(Some(read)),
         Err(error) => {
-            // One damaged event must not stop the others of its sink.
             tracing::error!(%error, "An event can't be read back.");
             Ok(None)
         }
@@ -158,25 +160,24 @@ fn limit_state(connection: &Connection, key: &[u8; 16], now: i64) -> Result<Limi
 fn next_due(connection: &Connection, sink: &SinkName, now: i64) -> Result<Option<Timestamp>> {
     let next: Option<i64> = connection
         .prepare_cached(
-            "SELECT min(max(due, coalesce(lease_until, due))) FROM deliveries INDEXED BY deliveries_ready
-             WHERE sink = ?1 AND state = 0 AND head = 1 AND (due > ?2 OR lease_until > ?2)",
+            "SELECT min(max(iif(due = created, 0, due), coalesce(lease_until, 0))) FROM deliveries INDEXED BY deliveries_ready
+             WHERE sink = ?1 AND state = 0 AND head = 1 AND ((due > ?2 AND due <> created) OR lease_until > ?2)",
         )
         .and_then(|mut statement| statement.query_row(params![sink.as_str(), now], |row| row.get(0)))
         .map_err(|e| failed(&e))?;
     Ok(next.map(time))
 }
 
-/// Gives up a delivery whose leases never return.
-fn lose(write: &mut Write<'_>, seq: i64, lost: u32, lane: Option<&[u8; 16]>, sink: &SinkName, now: i64) -> Result<()> {
-    let detail = format!("{lost} attempts never returned: the process ended, or hung, each time");
+/// Gives up a delivery that can't even be leased.
+fn give_up(write: &mut Write<'_>, row: &Ready, sink: &SinkName, lost: u32, why: Reason, detail: &str, now: i64) -> Result<()> {
     write
         .connection
         .prepare_cached("UPDATE deliveries SET state = 2, settled = ?2, lease_until = NULL, lost = ?3, detail = ?4 WHERE seq = ?1")
-        .and_then(|mut statement| statement.execute(params![seq, now, lost, detail]))
+        .and_then(|mut statement| statement.execute(params![row.seq, now, lost, detail]))
         .map_err(|e| failed(&e))?;
-    note_attempt(write.connection, seq, now, Reason::Lost.as_str(), &detail)?;
-    tracing::error!(%sink, seq, detail, "A message is given up.");
-    lanes::promote(write.connection, lane)?;
+    note_attempt(write.connection, row.seq, now, why.as_str(), detail)?;
+    tracing::error!(%sink, seq = row.seq, detail, "A message is given up.");
+    lanes::promote(write, row.lane.as_ref())?;
     write.wakes.sinks.insert(sink.clone());
     Ok(())
 }
@@ -219,10 +220,7 @@ pub(super) fn settle(write: &mut Write<'_>, settlements: Vec<(LeaseToken, Settle
         };
         match settlement {
             Settlement::Delivered { receipt, preview, fault, .. } => {
-                let detail = match fault {
-                    Some(fault) => format!("{} ({fault})", receipt.detail),
-                    None => receipt.detail,
-                };
+                let detail = rules::delivered(receipt, fault);
                 end(write, &held, DeliveryState::Delivered, &detail, Some(&preview), 1, now)?;
                 if let Some((key, window)) = held.limit {
                     open_window(write.connection, &key, token.delivery, held.seq, now.saturating_add(window))?;
@@ -232,10 +230,7 @@ pub(super) fn settle(write: &mut Write<'_>, settlements: Vec<(LeaseToken, Settle
                 note_error(write.connection, held.seq, now, &error)?;
                 end(write, &held, DeliveryState::Dead, &error.to_string(), None, 1, now)?;
             }
-            Settlement::Suppressed(Suppression::RateLimit { held_by, until }) => {
-                let detail = format!("held back until {until} by the rate limit: delivery {held_by} was sent");
-                end(write, &held, DeliveryState::Suppressed, &detail, None, 0, now)?;
-            }
+            Settlement::Suppressed(by) => end(write, &held, DeliveryState::Suppressed, &rules::suppressed(&by), None, 0, now)?,
             Settlement::Retry { error, due, overtake } => {
                 note_error(write.connection, held.seq, now, &error)?;
                 put_off(write, &held, &error, micros(due), overtake, now)?;
@@ -263,11 +258,7 @@ fn end(
         )
         .and_then(|mut statement| statement.execute(params![held.seq, state_code(state), now, attempts, detail, preview]))
         .map_err(|e| failed(&e))?;
-    if !held.overtaken && held.lane.is_some() {
-        lanes::promote(write.connection, held.lane.as_ref())?;
-        write.wakes.sinks.insert(held.sink.clone());
-    }
-    Ok(())
+    if held.overtaken { Ok(()) } else { lanes::promote(write, held.lane.as_ref()) }
 }
 
 fn put_off(write: &mut Write<'_>, held: &Held, error: &DeliveryError, due: i64, overtake: bool, now: i64) -> Result<()> {
@@ -280,15 +271,20 @@ fn put_off(write: &mut Write<'_>, held: &Held, error: &DeliveryError, due: i64, 
         .and_then(|mut statement| statement.execute(params![held.seq, due, error.to_string(), overtake, now]))
         .map_err(|e| failed(&e))?;
     if overtake && !held.overtaken {
-        lanes::promote(write.connection, held.lane.as_ref())?;
-        write.wakes.sinks.insert(held.sink.clone());
+        lanes::promote(write, held.lane.as_ref())?;
     }
+    // Whoever sleeps until something is due has a new time to wake.
+    write.wakes.sinks.insert(held.sink.clone());
     Ok(())
 }
 
+/// Opens a window. One that was opened by an older message, delivered late, keeps nobody back for longer, and nobody is told of twice.
 fn open_window(connection: &Connection, key: &[u8; 16], delivery: DeliveryId, seq: i64, until: i64) -> Result<()> {
     connection
-        .prepare_cached("INSERT OR REPLACE INTO windows (key, delivery, seq, until) VALUES (?1, ?2, ?3, ?4)")
+        .prepare_cached(
+            "INSERT INTO windows (key, delivery, seq, until) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (key) DO UPDATE SET
+                 seq = max(seq, excluded.seq), delivery = iif(excluded.until >= until, excluded.delivery, delivery), until = max(until, excluded.until)",
+        )
         .and_then(|mut statement| statement.execute(params![key, delivery.0.into_bytes(), seq, until]))
         .map(drop)
         .map_err(|e| failed(&e))
@@ -308,7 +304,7 @@ pub(super) fn note_attempt(connection: &Connection, seq: i64, now: i64, outcome:
         .map_err(|e| failed(&e))?;
     connection
         .prepare_cached("DELETE FROM attempts WHERE delivery = ?1 AND n <= (SELECT max(n) FROM attempts WHERE delivery = ?1) - ?2")
-        .and_then(|mut statement| statement.execute(params![seq, ATTEMPTS]))
+        .and_then(|mut statement| statement.execute(params![seq, ATTEMPTS as i64]))
         .map(drop)
         .map_err(|e| failed(&e))
 }
@@ -325,13 +321,4 @@ pub(super) fn release(write: &mut Write<'_>, tokens: &[LeaseToken]) -> Result<()
         }
     }
     Ok(())
-}
-
-/// Voids every claim and lease of an earlier process. A lease that was open counts as lost.
-pub(super) fn void(connection: &Connection) -> rusqlite::Result<()> {
-    connection.execute_batch("BEGIN IMMEDIATE")?;
-    connection.execute("UPDATE events SET claim_until = NULL WHERE routed IS NULL AND claim_until IS NOT NULL", [])?;
-    // As if they had run out: whoever leases next counts the loss, and gives up what was lost too often.
-    connection.execute("UPDATE deliveries SET lease_until = 0 WHERE state = 0 AND lease_until IS NOT NULL", [])?;
-    connection.execute_batch("COMMIT")
 }

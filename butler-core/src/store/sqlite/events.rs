@@ -4,18 +4,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use uuid::Uuid;
 
 use super::lanes;
 use super::values::{digest, from_json, from_json_or_default, json, later, micros, small, time, uuid};
 use super::writer::{Write, failed};
 use crate::event::{Body, Class, DedupKey, DeliveryId, Event, EventId, Facts, Kind, NewEvent};
+use crate::store::rules::SIGHTINGS;
 use crate::store::{Appended, Claim, ClaimToken, NewDelivery, Routing, Settled, StoreError};
 
 type Result<T> = std::result::Result<T, StoreError>;
-
-/// How many sightings of an event are kept one by one.
-const SIGHTINGS: i64 = 20;
 
 pub(super) fn append(write: &mut Write<'_>, events: Vec<NewEvent>, now: Timestamp) -> Result<Vec<Appended>> {
     let mut appended = Vec::with_capacity(events.len());
@@ -23,7 +20,7 @@ pub(super) fn append(write: &mut Write<'_>, events: Vec<NewEvent>, now: Timestam
         let keys = Keys::of(&event.keys);
         appended.push(match find_duplicate(write.connection, &event.keys, &keys)? {
             Some((seq, id)) => {
-                sight(write.connection, seq, &event, now)?;
+                sight(write.connection, seq, &event, &keys, now)?;
                 Appended::Duplicate(id)
             }
             None => Appended::New(insert(write, &event, &keys, now)?),
@@ -61,7 +58,8 @@ fn find_duplicate(connection: &Connection, keys: &[DedupKey], exact: &Keys) -> R
         let mut statement = connection
             .prepare_cached(
                 "SELECT e.seq, e.id FROM near_keys k JOIN events e ON e.seq = k.event
-                 WHERE k.scope = ?1 AND k.at BETWEEN ?2 AND ?3 AND NOT (k.has_exact AND ?4) ORDER BY abs(k.at - ?5) LIMIT 1",
+                 WHERE k.scope = ?1 AND k.at BETWEEN ?2 AND ?3 AND NOT (length(e.keys) > 0 AND ?4)
+                 ORDER BY abs(k.at - ?5), k.at, k.event LIMIT 1",
             )
             .map_err(|e| failed(&e))?;
         let range = params![digest(scope), at.saturating_sub(tolerance), at.saturating_add(tolerance), exact.has_exact(), at];
@@ -72,12 +70,14 @@ fn find_duplicate(connection: &Connection, keys: &[DedupKey], exact: &Keys) -> R
     Ok(None)
 }
 
-fn sight(connection: &Connection, seq: i64, event: &NewEvent, now: Timestamp) -> Result<()> {
+/// Notes that an event was told again, and by which further names it is known.
+fn sight(connection: &Connection, seq: i64, event: &NewEvent, keys: &Keys, now: Timestamp) -> Result<()> {
+    learn(connection, seq, keys)?;
     let count: i64 = connection
         .prepare_cached("UPDATE events SET sightings = sightings + 1 WHERE seq = ?1 RETURNING sightings")
         .and_then(|mut statement| statement.query_row([seq], |row| row.get(0)))
         .map_err(|e| failed(&e))?;
-    if count > SIGHTINGS {
+    if count > SIGHTINGS as i64 {
         return Ok(());
     }
     connection
@@ -88,7 +88,7 @@ fn sight(connection: &Connection, seq: i64, event: &NewEvent, now: Timestamp) ->
 }
 
 fn insert(write: &mut Write<'_>, event: &NewEvent, keys: &Keys, now: Timestamp) -> Result<EventId> {
-    let id = new_id(now);
+    let id = write.ids.next(now);
     let task = match &event.body {
         Body::Task(task) => Some(task.task_id.into_bytes()),
         _ => None,
@@ -99,37 +99,55 @@ fn insert(write: &mut Write<'_>, event: &NewEvent, keys: &Keys, now: Timestamp) 
         .connection
         .prepare_cached(
             "INSERT INTO events (id, site, kind, task, at, received, source, body, keys, not_before)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?6)",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, x'', 0)",
         )
         .and_then(|mut statement| {
             let (at, now) = (micros(event.at), micros(now));
             let (site, source) = (event.site.as_str(), event.source.as_str());
-            statement.execute(params![id.0.into_bytes(), site, kind, task, at, now, source, body, keys.0.concat()])
+            statement.execute(params![id.0.into_bytes(), site, kind, task, at, now, source, body])
         })
         .map_err(|e| failed(&e))?;
     let seq = write.connection.last_insert_rowid();
-    add_keys(write.connection, seq, &event.keys, keys)?;
+    learn(write.connection, seq, keys)?;
+    add_near_keys(write.connection, seq, &event.keys)?;
     write.wakes.events = true;
     Ok(id)
 }
 
-/// Sorts by time, and by order within a millisecond.
-fn new_id(now: Timestamp) -> EventId {
-    let seconds = u64::try_from(now.as_second()).unwrap_or(0);
-    let nanos = u32::try_from(now.subsec_nanosecond()).unwrap_or(0);
-    EventId(Uuid::new_v7(uuid::Timestamp::from_unix(uuid::timestamp::context::ContextV7::new(), seconds, nanos)))
+/// The id of the event that was accepted last.
+pub(super) fn newest(connection: &Connection) -> Result<Option<EventId>> {
+    let sql = "SELECT id FROM events ORDER BY seq DESC LIMIT 1";
+    connection.query_row(sql, [], |row| row.get(0).map(|id| EventId(uuid(id)))).optional().map_err(|e| failed(&e))
 }
 
-fn add_keys(connection: &Connection, seq: i64, keys: &[DedupKey], exact: &Keys) -> Result<()> {
-    let mut statement = connection.prepare_cached("INSERT OR IGNORE INTO keys (key, event) VALUES (?1, ?2)").map_err(|e| failed(&e))?;
-    for key in &exact.0 {
-        statement.execute(params![key, seq]).map_err(|e| failed(&e))?;
+/// Gives an event exact keys. One that is another event's already stays with that one.
+fn learn(connection: &Connection, seq: i64, keys: &Keys) -> Result<()> {
+    let mut learnt = Vec::new();
+    for key in &keys.0 {
+        let added = connection
+            .prepare_cached("INSERT INTO keys (key, event) VALUES (?1, ?2) ON CONFLICT (key) DO NOTHING")
+            .and_then(|mut statement| statement.execute(params![key, seq]))
+            .map_err(|e| failed(&e))?;
+        if added == 1 {
+            learnt.extend(key);
+        }
     }
+    if learnt.is_empty() {
+        return Ok(());
+    }
+    connection
+        .prepare_cached("UPDATE events SET keys = CAST(keys || ?2 AS BLOB) WHERE seq = ?1")
+        .and_then(|mut statement| statement.execute(params![seq, learnt]))
+        .map(drop)
+        .map_err(|e| failed(&e))
+}
+
+fn add_near_keys(connection: &Connection, seq: i64, keys: &[DedupKey]) -> Result<()> {
     for key in keys {
         let DedupKey::Near { scope, at, .. } = key else { continue };
         connection
-            .prepare_cached("INSERT OR IGNORE INTO near_keys (scope, at, event, has_exact) VALUES (?1, ?2, ?3, ?4)")
-            .and_then(|mut statement| statement.execute(params![digest(scope), micros(*at), seq, exact.has_exact()]))
+            .prepare_cached("INSERT INTO near_keys (scope, at, event) VALUES (?1, ?2, ?3) ON CONFLICT (scope, at, event) DO NOTHING")
+            .and_then(|mut statement| statement.execute(params![digest(scope), micros(*at), seq]))
             .map_err(|e| failed(&e))?;
     }
     Ok(())
@@ -218,19 +236,18 @@ pub(super) fn route(write: &mut Write<'_>, token: ClaimToken, routing: Routing, 
     let seq: Option<i64> = write
         .connection
         .prepare_cached(
-            "UPDATE events SET routed = ?3, claim_until = NULL, facts = ?4, notes = ?5, kind = coalesce(?6, kind), keys = keys || ?7
+            "UPDATE events SET routed = ?3, claim_until = NULL, facts = ?4, notes = ?5, kind = coalesce(?6, kind)
              WHERE id = ?1 AND fence = ?2 AND routed IS NULL AND claim_until IS NOT NULL RETURNING seq",
         )
         .and_then(|mut statement| {
             let kind = kind.map(|kind| kind.to_string());
             let id = token.event.0.into_bytes();
-            statement
-                .query_row(params![id, fence(token.fence), micros(now), facts, notes, kind, exact.0.concat()], |row| row.get(0))
-                .optional()
+            statement.query_row(params![id, fence(token.fence), micros(now), facts, notes, kind], |row| row.get(0)).optional()
         })
         .map_err(|e| failed(&e))?;
     let Some(seq) = seq else { return Ok(Settled::Stale) };
-    add_keys(write.connection, seq, &keys, &exact)?;
+    learn(write.connection, seq, &exact)?;
+    add_near_keys(write.connection, seq, &keys)?;
     for delivery in deliveries {
         insert_delivery(write, token.event, seq, &delivery, micros(now))?;
     }
@@ -247,14 +264,25 @@ fn insert_delivery(write: &mut Write<'_>, event: EventId, seq: i64, delivery: &N
     write
         .connection
         .prepare_cached(
-            "INSERT OR IGNORE INTO deliveries (id, event, sink, target, route, lane, limit_key, limit_window, class, created, due, expires, head)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11, ?12)",
+            "INSERT INTO deliveries (id, event, sink, target, route, lane, limit_key, limit_window, class, created, due, expires, head)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11, ?12) ON CONFLICT (id) DO NOTHING",
         )
         .and_then(|mut statement| {
             let class = i64::from(*class == Class::Metric);
             let (sink, target) = (sink.as_str(), target.as_str());
             statement.execute(params![
-                id.0.into_bytes(), seq, sink, target, route, lane, limit_key, window, class, now, micros(*expires), is_head
+                id.0.into_bytes(),
+                seq,
+                sink,
+                target,
+                route,
+                lane,
+                limit_key,
+                window,
+                class,
+                now,
+                micros(*expires),
+                is_head
             ])
         })
         .map_err(|e| failed(&e))?;

@@ -23,12 +23,11 @@ CREATE INDEX events_unrouted ON events (seq) WHERE routed IS NULL;
 CREATE INDEX events_received ON events (received);
 
 CREATE TABLE keys (key BLOB PRIMARY KEY, event INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE near_keys (
-    scope BLOB NOT NULL, at INTEGER NOT NULL, event INTEGER NOT NULL, has_exact INTEGER NOT NULL,
-    PRIMARY KEY (scope, at, event)
-) WITHOUT ROWID;
+CREATE TABLE near_keys (scope BLOB NOT NULL, at INTEGER NOT NULL, event INTEGER NOT NULL, PRIMARY KEY (scope, at, event)) WITHOUT ROWID;
+CREATE INDEX near_keys_event ON near_keys (event);
 CREATE TABLE sightings (event INTEGER NOT NULL, n INTEGER NOT NULL, at INTEGER NOT NULL, source TEXT NOT NULL, PRIMARY KEY (event, n)) WITHOUT ROWID;
 
+-- due: as created means at once, whatever the clock does afterwards.
 -- state: 0 pending, 1 delivered, 2 dead, 3 suppressed, 4 discarded. head: may be leased, because nobody of its lane is before it.
 CREATE TABLE deliveries (
     seq           INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -71,6 +70,7 @@ CREATE TABLE kv (
     PRIMARY KEY (ns, key)
 ) WITHOUT ROWID;
 CREATE INDEX kv_place ON kv (ns, place);
+CREATE INDEX kv_expires ON kv (expires) WHERE expires IS NOT NULL;
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE schedules (place INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, definition TEXT NOT NULL);

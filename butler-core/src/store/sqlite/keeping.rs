@@ -1,6 +1,6 @@
 //! What changes deliveries and events beside their way: people's orders, age, and size.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::deliveries::note_attempt;
@@ -9,9 +9,13 @@ use super::values::micros;
 use super::writer::{Write, failed};
 use crate::event::{DeliveryId, SinkName};
 use crate::sink::Reason;
+use crate::store::rules::{self, earlier};
 use crate::store::{PrunePolicy, PruneReport, StoreError};
 
 type Result<T> = std::result::Result<T, StoreError>;
+
+/// How many deliveries are given up at once.
+const SLICE: i64 = 1000;
 
 /// An open delivery that somebody ends, or a settled one that somebody opens.
 struct Row {
@@ -36,15 +40,15 @@ fn find(connection: &Connection, id: DeliveryId, states: &str) -> Result<Option<
 }
 
 /// A revived delivery goes out as soon as it can: it stands outside its lane, whose others may have gone out long ago.
-pub(super) fn revive(write: &mut Write<'_>, id: DeliveryId, expires: Timestamp, now: Timestamp) -> Result<bool> {
+pub(super) fn revive(write: &mut Write<'_>, id: DeliveryId, expires: Timestamp) -> Result<bool> {
     let Some(row) = find(write.connection, id, "2, 3, 4")? else { return Ok(false) };
     write
         .connection
         .prepare_cached(
             "UPDATE deliveries SET state = 0, head = 1, lane = NULL, limit_key = NULL, limit_window = NULL, overtaken = 0, settled = NULL,
-                 lease_until = NULL, lost = 0, failing_since = NULL, due = ?2, expires = ?3 WHERE seq = ?1",
+                 lease_until = NULL, lost = 0, failing_since = NULL, due = created, expires = ?2 WHERE seq = ?1",
         )
-        .and_then(|mut statement| statement.execute(params![row.seq, micros(now), micros(expires)]))
+        .and_then(|mut statement| statement.execute(params![row.seq, micros(expires)]))
         .map_err(|e| failed(&e))?;
     write.wakes.sinks.insert(row.sink);
     Ok(true)
@@ -52,7 +56,7 @@ pub(super) fn revive(write: &mut Write<'_>, id: DeliveryId, expires: Timestamp, 
 
 pub(super) fn discard(write: &mut Write<'_>, id: DeliveryId, why: &str, now: Timestamp) -> Result<bool> {
     let Some(row) = find(write.connection, id, "0")? else { return Ok(false) };
-    end_open(write, &row, 4, &format!("discarded: {why}"), micros(now))?;
+    end_open(write, &row, 4, &rules::discarded(why), micros(now))?;
     Ok(true)
 }
 
@@ -64,9 +68,8 @@ fn end_open(write: &mut Write<'_>, row: &Row, state: i64, detail: &str, now: i64
         .and_then(|mut statement| statement.execute(params![row.seq, state, now, detail]))
         .map_err(|e| failed(&e))?;
     if !row.overtaken {
-        lanes::promote(write.connection, row.lane.as_ref())?;
+        lanes::promote(write, row.lane.as_ref())?;
     }
-    write.wakes.sinks.insert(row.sink.clone());
     Ok(())
 }
 
@@ -79,41 +82,31 @@ pub(super) fn adopt(write: &mut Write<'_>, from: &SinkName, to: &SinkName) -> Re
     Ok(count as u64)
 }
 
+/// Gives up at most a slice of those that have expired.
 pub(super) fn expire(write: &mut Write<'_>, now: Timestamp) -> Result<u64> {
     let now = micros(now);
     let rows = open_rows(
         write.connection,
         "SELECT seq, sink, lane, overtaken FROM deliveries
-         WHERE state = 0 AND expires <= ?1 AND (lease_until IS NULL OR lease_until <= ?1) LIMIT 1000",
-        now,
+         WHERE state = 0 AND expires <= ?1 AND (lease_until IS NULL OR lease_until <= ?1) LIMIT ?2",
+        params![now, SLICE],
     )?;
     for row in &rows {
-        let detail = "too old: it was not delivered in time";
-        note_attempt(write.connection, row.seq, now, Reason::Expired.as_str(), detail)?;
-        write
+        let last: String = write
             .connection
-            .prepare_cached("UPDATE deliveries SET detail = CASE detail WHEN '' THEN ?2 ELSE ?2 || '; last: ' || detail END WHERE seq = ?1")
-            .and_then(|mut statement| statement.execute(params![row.seq, detail]))
+            .prepare_cached("SELECT detail FROM deliveries WHERE seq = ?1")
+            .and_then(|mut statement| statement.query_row([row.seq], |row| row.get(0)))
             .map_err(|e| failed(&e))?;
-        end_dead(write, row, now)?;
+        note_attempt(write.connection, row.seq, now, Reason::Expired.as_str(), rules::EXPIRED)?;
+        end_open(write, row, 2, &rules::expired(&last), now)?;
     }
     Ok(rows.len() as u64)
 }
 
-/// As [`end_open`], keeping the detail that is there.
-fn end_dead(write: &mut Write<'_>, row: &Row, now: i64) -> Result<()> {
-    let detail: String = write
-        .connection
-        .prepare_cached("SELECT detail FROM deliveries WHERE seq = ?1")
-        .and_then(|mut statement| statement.query_row([row.seq], |row| row.get(0)))
-        .map_err(|e| failed(&e))?;
-    end_open(write, row, 2, &detail, now)
-}
-
-fn open_rows(connection: &Connection, sql: &str, value: i64) -> Result<Vec<Row>> {
+fn open_rows(connection: &Connection, sql: &str, values: impl rusqlite::Params) -> Result<Vec<Row>> {
     let mut statement = connection.prepare_cached(sql).map_err(|e| failed(&e))?;
     let rows = statement
-        .query_map([value], |row| {
+        .query_map(values, |row| {
             let sink = row.get::<_, String>(1)?.into();
             Ok(Row { seq: row.get(0)?, sink, lane: row.get(2)?, overtaken: row.get(3)? })
         })
@@ -122,58 +115,87 @@ fn open_rows(connection: &Connection, sql: &str, value: i64) -> Result<Vec<Row>>
 }
 
 pub(super) fn prune(write: &mut Write<'_>, policy: &PrunePolicy, now: Timestamp) -> Result<PruneReport> {
-    let before = |age| micros(now.saturating_sub(SignedDuration::try_from(age).unwrap_or(SignedDuration::MAX)).unwrap_or(Timestamp::MIN));
-    let slice = i64::try_from(policy.slice).unwrap_or(i64::MAX);
+    let (before, dead_before) = (micros(earlier(now, policy.retention)), micros(earlier(now, policy.dead_retention)));
+    let slice = i64::try_from(policy.slice).unwrap_or(i64::MAX).max(1);
     let old = seqs(
         write.connection,
         "SELECT e.seq FROM events e WHERE e.received <= ?1 AND e.routed IS NOT NULL AND NOT EXISTS
              (SELECT 1 FROM deliveries d WHERE d.event = e.seq AND (d.state = 0 OR (d.state = 2 AND e.received > ?2)))
          ORDER BY e.received LIMIT ?3",
-        params![before(policy.retention), before(policy.dead_retention), slice],
+        params![before, dead_before, slice],
     )?;
-    let mut report = PruneReport { events: old.len() as u64, ..PruneReport::default() };
     remove(write.connection, &old)?;
-    report.more = old.len() == policy.slice;
+    let removed = old.len() as u64;
+    let mut report = PruneReport { events: removed, overflowed: 0, more: removed == slice.unsigned_abs() };
     if let Some(max) = policy.max_bytes
+        && !report.more
         && used(write.connection)? > max
     {
-        shrink(write, slice, micros(now), &mut report)?;
+        shrink(write, slice - old.len() as i64, micros(now), &mut report)?;
     }
     write
         .connection
-        .prepare_cached("DELETE FROM windows WHERE until <= ?1 AND NOT EXISTS (SELECT 1 FROM deliveries WHERE limit_key = windows.key)")
-        .and_then(|mut statement| statement.execute([before(policy.retention)]))
+        .prepare_cached(
+            "DELETE FROM windows WHERE until <= ?1 AND NOT EXISTS (SELECT 1 FROM deliveries WHERE limit_key = windows.key AND state = 3)",
+        )
+        .and_then(|mut statement| statement.execute([before]))
         .map_err(|e| failed(&e))?;
     Ok(report)
 }
 
-/// Makes room: the oldest events that are settled go first; where there are none, open metrics are given up, then open alerts.
+/// Makes room: the oldest settled events go first. Where there are none, open metrics are given up, then open alerts, and what is left of them is the
+/// bare record. Only where there is nothing else, these records go too.
 fn shrink(write: &mut Write<'_>, slice: i64, now: i64, report: &mut PruneReport) -> Result<()> {
-    let settled = seqs(
+    let mut going = seqs(
         write.connection,
-        "SELECT e.seq FROM events e WHERE e.routed IS NOT NULL AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.seq AND d.state = 0)
+        "SELECT e.seq FROM events e WHERE e.routed IS NOT NULL AND NOT EXISTS
+             (SELECT 1 FROM deliveries d WHERE d.event = e.seq AND (d.state = 0 OR
+                 (d.state = 2 AND EXISTS (SELECT 1 FROM attempts a WHERE a.delivery = d.seq AND a.outcome = ?2))))
          ORDER BY e.seq LIMIT ?1",
-        params![slice],
+        params![slice, Reason::Overflow.as_str()],
     )?;
-    if !settled.is_empty() {
-        remove(write.connection, &settled)?;
-        report.events += settled.len() as u64;
-        report.more = true;
-        return Ok(());
+    let open = if going.is_empty() { open_by_worth(write.connection, slice, now)? } else { Vec::new() };
+    if going.is_empty() && open.is_empty() {
+        going = seqs(
+            write.connection,
+            "SELECT e.seq FROM events e
+             WHERE e.routed IS NOT NULL AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.seq AND d.state = 0)
+             ORDER BY e.seq LIMIT ?1",
+            params![slice],
+        )?;
     }
-    let rows = open_rows(
-        write.connection,
-        "SELECT seq, sink, lane, overtaken FROM deliveries WHERE state = 0 ORDER BY class DESC, seq LIMIT ?1",
-        slice,
-    )?;
-    for row in &rows {
-        let detail = "given up: the store has reached its configured size (`[store] max_size`)";
-        note_attempt(write.connection, row.seq, now, Reason::Overflow.as_str(), detail)?;
-        end_open(write, row, 2, detail, now)?;
+    remove(write.connection, &going)?;
+    for row in &open {
+        note_attempt(write.connection, row.seq, now, Reason::Overflow.as_str(), rules::OVERFLOWED)?;
+        end_open(write, row, 2, rules::OVERFLOWED, now)?;
+        strip(write.connection, row.seq)?;
     }
-    report.overflowed += rows.len() as u64;
-    report.more |= !rows.is_empty();
+    report.events += going.len() as u64;
+    report.overflowed += open.len() as u64;
+    report.more = !going.is_empty() || !open.is_empty();
     Ok(())
+}
+
+/// Open deliveries that nobody is about to make, those that would be missed least first.
+fn open_by_worth(connection: &Connection, max: i64, now: i64) -> Result<Vec<Row>> {
+    open_rows(
+        connection,
+        "SELECT seq, sink, lane, overtaken FROM deliveries WHERE state = 0 AND (lease_until IS NULL OR lease_until <= ?2)
+         ORDER BY class DESC, seq LIMIT ?1",
+        params![max, now],
+    )
+}
+
+/// Drops what is only needed to render messages of a delivery's event, once there are none to come.
+fn strip(connection: &Connection, delivery: i64) -> Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE events SET facts = NULL, notes = NULL WHERE seq = (SELECT event FROM deliveries WHERE seq = ?1)
+                 AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event = events.seq AND d.state = 0)",
+        )
+        .and_then(|mut statement| statement.execute([delivery]))
+        .map(drop)
+        .map_err(|e| failed(&e))
 }
 
 fn seqs(connection: &Connection, sql: &str, values: impl rusqlite::Params) -> Result<Vec<i64>> {
@@ -201,15 +223,8 @@ fn remove(connection: &Connection, events: &[i64]) -> Result<()> {
         run("DELETE FROM attempts WHERE delivery IN (SELECT seq FROM deliveries WHERE event = ?1)", seq)?;
         run("DELETE FROM deliveries WHERE event = ?1", seq)?;
         run("DELETE FROM sightings WHERE event = ?1", seq)?;
+        run("DELETE FROM near_keys WHERE event = ?1", seq)?;
         run("DELETE FROM events WHERE seq = ?1", seq)?;
-    }
-    if let (Some(first), Some(last)) = (events.iter().min(), events.iter().max()) {
-        connection
-            .prepare_cached(
-                "DELETE FROM near_keys WHERE event BETWEEN ?1 AND ?2 AND NOT EXISTS (SELECT 1 FROM events WHERE seq = near_keys.event)",
-            )
-            .and_then(|mut statement| statement.execute(params![first, last]))
-            .map_err(|e| failed(&e))?;
     }
     Ok(())
 }

@@ -34,8 +34,9 @@ pub(super) fn list(
 ) -> Result<Vec<KvEntry>> {
     let mut statement = connection
         .prepare_cached(
-            "SELECT key, value, version, expires FROM kv WHERE ns = ?1 AND substr(key, 1, length(?2)) = ?2 AND (expires IS NULL OR expires > ?3)
-                 AND place > coalesce((SELECT place FROM kv WHERE ns = ?1 AND key = ?4), 0) ORDER BY place LIMIT ?5",
+            // By bytes: as text it would end at the first zero character.
+            "SELECT key, value, version, expires FROM kv WHERE ns = ?1 AND (expires IS NULL OR expires > ?3)
+                 AND instr(CAST(key AS BLOB), CAST(?2 AS BLOB)) = 1 AND place > coalesce((SELECT place FROM kv WHERE ns = ?1 AND key = ?4), 0) ORDER BY place LIMIT ?5",
         )
         .map_err(|e| failed(&e))?;
     let max = i64::try_from(max).unwrap_or(i64::MAX);
@@ -75,7 +76,9 @@ pub(super) fn put(write: &mut Write<'_>, put: &Put, now: Timestamp) -> Result<Pu
     if there.is_none() {
         // One that has expired makes room, and comes back at the end.
         delete(connection, namespace, key)?;
-        if key_limit.is_some_and(|limit| live_keys(connection, namespace, now).is_ok_and(|keys| keys >= limit)) {
+        if let Some(limit) = key_limit
+            && live_keys(connection, namespace, now)? >= *limit
+        {
             return Ok(PutOutcome::NamespaceFull);
         }
     }
@@ -126,6 +129,16 @@ pub(super) fn drop_namespace(write: &mut Write<'_>, namespace: &str, now: Timest
     Ok(was_there)
 }
 
+/// Removes what has expired.
+pub(super) fn prune(write: &mut Write<'_>, now: Timestamp) -> Result<()> {
+    write
+        .connection
+        .prepare_cached("DELETE FROM kv WHERE expires <= ?1")
+        .and_then(|mut statement| statement.execute([micros(now)]))
+        .map(drop)
+        .map_err(|e| failed(&e))
+}
+
 pub(super) fn schedules(connection: &Connection) -> Result<Vec<ScheduleRecord>> {
     let mut statement = connection.prepare_cached("SELECT id, definition FROM schedules ORDER BY place").map_err(|e| failed(&e))?;
     let read = |row: &Row<'_>| Ok(ScheduleRecord { id: row.get(0)?, definition: row.get(1)? });
@@ -155,7 +168,7 @@ pub(super) fn claim_occurrence(
     let attempt: Option<u32> = write
         .connection
         .prepare_cached(
-            "INSERT INTO occurrences (schedule, occurrence, attempt, claim_until) VALUES (?1, ?2, 1, ?3)
+            "INSERT INTO occurrences (schedule, occurrence, attempt, claim_until) SELECT id, ?2, 1, ?3 FROM schedules WHERE id = ?1
              ON CONFLICT (schedule, occurrence) DO UPDATE SET attempt = attempt + 1, claim_until = ?3
                  WHERE outcome IS NULL AND claim_until <= ?4
              RETURNING attempt",
@@ -232,7 +245,8 @@ pub(super) fn remove_state(write: &mut Write<'_>, name: &str) -> Result<bool> {
 pub(super) fn states(connection: &Connection, prefix: &str) -> Result<Vec<StateEntry>> {
     let mut statement = connection
         .prepare_cached(
-            "SELECT name, value, version FROM states WHERE value IS NOT NULL AND substr(name, 1, length(?1)) = ?1 ORDER BY name",
+            "SELECT name, value, version FROM states
+             WHERE value IS NOT NULL AND instr(CAST(name AS BLOB), CAST(?1 AS BLOB)) = 1 ORDER BY name",
         )
         .map_err(|e| failed(&e))?;
     let rows = statement.query_map([prefix], read_state).map_err(|e| failed(&e))?;

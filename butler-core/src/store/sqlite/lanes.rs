@@ -1,8 +1,8 @@
 //! Who of a lane may go. The head of a lane is its oldest open delivery; only heads are leased.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension};
 
-use super::writer::failed;
+use super::writer::{Write, failed};
 use crate::store::StoreError;
 
 /// Whether a delivery that joins this lane is its head: nobody open is in it, or all of them were overtaken.
@@ -14,15 +14,17 @@ pub(super) fn is_free(connection: &Connection, lane: Option<&[u8; 16]>) -> Resul
         .map_err(|e| failed(&e))
 }
 
-/// Makes the next of a lane its head, because the one before it is settled or was overtaken.
-pub(super) fn promote(connection: &Connection, lane: Option<&[u8; 16]>) -> Result<(), StoreError> {
+/// Makes the next of a lane its head, because the one before it is settled or was overtaken, and wakes its sink.
+pub(super) fn promote(write: &mut Write<'_>, lane: Option<&[u8; 16]>) -> Result<(), StoreError> {
     let Some(lane) = lane else { return Ok(()) };
-    connection
+    let sink: Option<String> = write
+        .connection
         .prepare_cached(
             "UPDATE deliveries SET head = 1 WHERE head = 0 AND seq =
-                 (SELECT min(seq) FROM deliveries WHERE lane = ?1 AND state = 0 AND overtaken = 0)",
+                 (SELECT min(seq) FROM deliveries WHERE lane = ?1 AND state = 0 AND overtaken = 0) RETURNING sink",
         )
-        .and_then(|mut statement| statement.execute(params![lane]))
-        .map(drop)
-        .map_err(|e| failed(&e))
+        .and_then(|mut statement| statement.query_row([lane], |row| row.get(0)).optional())
+        .map_err(|e| failed(&e))?;
+    write.wakes.sinks.extend(sink.map(Into::into));
+    Ok(())
 }

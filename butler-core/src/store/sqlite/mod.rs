@@ -35,6 +35,7 @@ mod failpoint;
 mod keeping;
 mod kv;
 mod lanes;
+mod lock;
 mod queries;
 mod schema;
 mod store;
@@ -44,3 +45,7 @@ mod writer;
 pub use failpoint::{Failpoint, Failpoints};
 pub use store::{SqliteSettings, SqliteStore};
 pub use writer::Call;
+
+#[cfg(test)]
+#[cfg(feature = "testkit")]
+mod tests;

@@ -8,15 +8,13 @@ use super::keeping::used;
 use super::values::{count, from_json_or_default, micros, small, state_code, state_of, time, uuid};
 use super::writer::failed;
 use crate::event::{DeliveryId, EventId, Facts};
+use crate::store::rules::{ATTEMPTS, LONGEST_PAGE};
 use crate::store::{
     AttemptRecord, DeliveryQuery, DeliveryRecord, DeliveryState, EventQuery, EventRecord, JournalStats, RouteNote, Sighting, StoreError,
     Story,
 };
 
 type Result<T> = std::result::Result<T, StoreError>;
-
-/// A page is never longer than this, whatever is asked for.
-const LONGEST_PAGE: usize = 1000;
 
 /// Conditions that are added up.
 #[derive(Default)]
@@ -51,7 +49,8 @@ pub(super) fn events(connection: &Connection, query: &EventQuery) -> Result<Vec<
         wanted.add("e.received >= ?", micros(since));
     }
     if let Some(before) = query.before {
-        wanted.add("e.seq < (SELECT seq FROM events WHERE id = ?)", before.0.into_bytes().to_vec());
+        // Ids sort by age; the event itself may be gone by now.
+        wanted.add("e.id < ?", before.0.into_bytes().to_vec());
     }
     let max = query.max.min(LONGEST_PAGE);
     let sql = format!("SELECT e.seq, e.routed, e.sightings, {EVENT} FROM events e {} ORDER BY e.seq DESC LIMIT {max}", wanted.sql());
@@ -59,7 +58,12 @@ pub(super) fn events(connection: &Connection, query: &EventQuery) -> Result<Vec<
     let mut rows = statement.query(params_from_iter(wanted.1)).map_err(|e| failed(&e))?;
     let mut records = Vec::new();
     while let Some(row) = rows.next().map_err(|e| failed(&e))? {
-        records.push(event_record(connection, row)?);
+        match event_record(connection, row) {
+            Ok(record) => records.push(record),
+            // One damaged event must not hide the others.
+            Err(error @ StoreError::Corrupt { .. }) => tracing::error!(%error, "An event can't be read back."),
+            Err(error) => return Err(error),
+        }
     }
     Ok(records)
 }
@@ -175,7 +179,7 @@ pub(super) fn attempts(connection: &Connection, delivery: DeliveryId) -> Result<
     if let (DeliveryState::Delivered, Some(at)) = (state_of(state), settled) {
         attempts.push(AttemptRecord { at: time(at), outcome: DeliveryState::Delivered.as_str().to_owned(), detail });
     }
-    Ok(attempts)
+    Ok(attempts.split_off(attempts.len().saturating_sub(ATTEMPTS)))
 }
 
 pub(super) fn stats(connection: &Connection) -> Result<JournalStats> {

@@ -1,79 +1,50 @@
-//! The file: its lock, its format, and how an older one becomes a newer one.
+//! Opening the file, its format, and how an older one becomes a newer one.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::lock::beside;
+use super::writer::WHEN_CORRUPT;
 use crate::store::StoreError;
 
-/// The format that this program writes. It stands in the file as `user_version`.
-const FORMAT: i64 = 1;
+/// One step a format; steps only add. The number of those that were made stands in the file as `user_version`.
+const STEPS: &[&str] = &[include_str!("format_1.sql")];
 
-/// One step a format; steps only add.
-const STEPS: [&str; 1] = [include_str!("format_1.sql")];
-
-/// Held as long as the store is open: no other process opens the file meanwhile.
-#[derive(Debug)]
-pub(super) struct Lock {
-    file: File,
+/// Opens the connection that writes, with the format brought up to date and whatever an earlier process held voided.
+pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
+    open_with_steps(path, STEPS)
 }
 
-impl Lock {
-    pub(super) fn take(path: &Path) -> Result<Self, StoreError> {
-        let lock = beside(path, "lock");
-        let unavailable = |why: std::io::Error| StoreError::Unavailable {
+fn open_with_steps(path: &Path, steps: &[&str]) -> Result<Connection, StoreError> {
+    let opening = |error: rusqlite::Error| unavailable(path, "opened", &error);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(opening)?;
+    // For backups and virus scanners; our own connections never meet.
+    connection.busy_timeout(Duration::from_secs(10)).map_err(opening)?;
+    let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(opening)?;
+    let known = steps.len() as i64;
+    if found > known {
+        return Err(StoreError::Newer { path: path.to_owned(), found, known });
+    }
+    let is_empty: bool = connection.query_row("SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| row.get(0)).map_err(opening)?;
+    if found <= 0 && !is_empty {
+        let remedy = "Set `[store] path` to a file of Butler's own";
+        return Err(StoreError::Unavailable {
             path: path.to_owned(),
             doing: "opened",
-            why: why.to_string(),
-            remedy: "Make sure that its folder exists and that this user may write there, or set `[store] path`",
-        };
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&lock).map_err(unavailable)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                // Whoever it is: without its number the message is still true.
-                let _ = file.read_to_string(&mut holder);
-                let holder = if holder.trim().is_empty() { "unknown".into() } else { holder.trim().to_owned() };
-                return Err(StoreError::Held { path: path.to_owned(), holder });
-            }
-            Err(TryLockError::Error(why)) => return Err(unavailable(why)),
-        }
-        let note = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| write!(file, "{}", std::process::id()));
-        note.map_err(unavailable)?;
-        Ok(Self { file })
+            why: "it is the database of another program".into(),
+            remedy,
+        });
     }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        // The system gives the lock back with the file in any case.
-        let _ = self.file.unlock();
+    prepare(&connection).map_err(opening)?;
+    if found < known {
+        migrate(&connection, path, found.max(0), steps)?;
     }
-}
-
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".");
-    name.push(ending);
-    name.into()
-}
-
-/// Opens the connection that writes, with the format brought up to date.
-pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
-    let connection = Connection::open(path).map_err(|error| unavailable(path, "opened", &error))?;
-    prepare(&connection).map_err(|error| unavailable(path, "opened", &error))?;
-    let found: i64 =
-        connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(|error| unavailable(path, "opened", &error))?;
-    if found > FORMAT {
-        return Err(StoreError::Newer { path: path.to_owned(), found, known: FORMAT });
-    }
-    migrate(&connection, path, found)?;
     // A file that can be read but not written is found here, and not with the first event.
-    connection.execute_batch("BEGIN IMMEDIATE; PRAGMA user_version = 1; COMMIT").map_err(|error| unavailable(path, "written", &error))?;
+    void(&connection).map_err(|error| unavailable(path, "written", &error))?;
     Ok(connection)
 }
 
@@ -90,8 +61,6 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
 }
 
 fn prepare(connection: &Connection) -> rusqlite::Result<()> {
-    // For backups and virus scanners; our own connections never meet.
-    connection.busy_timeout(Duration::from_secs(10))?;
     connection.set_prepared_statement_cache_capacity(128);
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
@@ -101,22 +70,51 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn migrate(connection: &Connection, path: &Path, found: i64) -> Result<(), StoreError> {
-    if found == FORMAT {
-        return Ok(());
-    }
+fn migrate(connection: &Connection, path: &Path, found: i64, steps: &[&str]) -> Result<(), StoreError> {
     if found > 0 {
-        let copy = beside(path, &format!("format-{found}"));
-        connection
-            .execute("VACUUM INTO ?1", [copy.to_string_lossy()])
-            .map_err(|error| unavailable(path, "copied before its format is changed", &error))?;
+        copy(connection, path, found)?;
     }
-    let steps = usize::try_from(found).ok().and_then(|done| STEPS.get(done..)).unwrap_or_default();
-    for step in steps {
-        let batch = format!("BEGIN IMMEDIATE; {step} PRAGMA user_version = {FORMAT}; COMMIT");
+    let done = usize::try_from(found).unwrap_or(0);
+    for (index, step) in steps.iter().enumerate().skip(done) {
+        let batch = format!("BEGIN IMMEDIATE; {step} PRAGMA user_version = {}; COMMIT", index + 1);
         connection.execute_batch(&batch).map_err(|error| unavailable(path, "brought up to date", &error))?;
     }
     Ok(())
+}
+
+/// Copies the file as it is to `butler.db.format-1`. The copy gets its name when it is whole.
+fn copy(connection: &Connection, path: &Path, found: i64) -> Result<(), StoreError> {
+    const DOING: &str = "copied before its format is changed";
+    // What is in the WAL file is moved into the database file; nobody else has it open, so that is all there is.
+    let busy: i64 =
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(|error| unavailable(path, DOING, &error))?;
+    let (part, whole) = (beside(path, &format!("format-{found}.part")), beside(path, &format!("format-{found}")));
+    let copied = if busy == 0 {
+        std::fs::copy(path, &part)
+            .and_then(|_| File::options().write(true).open(&part)?.sync_all())
+            .and_then(|()| std::fs::rename(&part, &whole))
+    } else {
+        Err(std::io::Error::other("another program reads it"))
+    };
+    copied.map_err(|why| StoreError::Unavailable {
+        path: path.to_owned(),
+        doing: DOING,
+        why: why.to_string(),
+        remedy: "Make room beside it, and let no other program have it open",
+    })
+}
+
+/// Voids every claim and lease of an earlier process. A lease that was open counts as lost.
+fn void(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(
+        // Leases become such that ran out: whoever leases next counts the loss, and gives up what was lost too often.
+        "BEGIN IMMEDIATE;
+         UPDATE events SET claim_until = NULL WHERE routed IS NULL AND claim_until IS NOT NULL;
+         UPDATE deliveries SET lease_until = 0 WHERE state = 0 AND lease_until IS NOT NULL;
+         UPDATE occurrences SET claim_until = 0 WHERE outcome IS NULL;
+         INSERT INTO counters (name, value) VALUES ('openings', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1;
+         COMMIT",
+    )
 }
 
 fn unavailable(path: &Path, doing: &'static str, error: &rusqlite::Error) -> StoreError {
@@ -132,9 +130,8 @@ fn unavailable(path: &Path, doing: &'static str, error: &rusqlite::Error) -> Sto
             (error.to_string(), "Give this user the right to write it and its folder, or set `[store] path`")
         }
         Some(ErrorCode::DiskFull) => (error.to_string(), "Make room on the disk"),
-        Some(ErrorCode::DatabaseCorrupt) => {
-            (error.to_string(), "Restore it from a backup, or move it away: Butler then begins with an empty one")
-        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => (error.to_string(), "Close the other program that has it open"),
+        Some(ErrorCode::DatabaseCorrupt) => (error.to_string(), WHEN_CORRUPT),
         _ => (error.to_string(), "Look at the file and its disk"),
     };
     StoreError::Unavailable { path: path.to_owned(), doing, why, remedy }

@@ -9,11 +9,13 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::failpoint::Failpoints;
-use super::schema::{Lock, open_reader, open_writer};
-use super::writer::{Call, Readers, Writer, failed};
+use super::lock::Lock;
+use super::schema::{open_reader, open_writer};
+use super::writer::{Call, Readers, Write, Writer};
 use super::{deliveries, events, keeping, kv, queries};
 use crate::clock::Clock;
 use crate::event::{DeliveryId, EventId, Facts, NewEvent, SinkName};
+use crate::store::ids::EventIds;
 use crate::store::watchers::Watchers;
 use crate::store::{
     Appended, AttemptRecord, Claim, ClaimToken, DeliveryQuery, DeliveryRecord, EventQuery, EventRecord, If, Interest, Journal,
@@ -62,15 +64,15 @@ impl SqliteStore {
         let path = settings.path;
         let lock = Lock::take(&path)?;
         let connection = open_writer(&path)?;
-        deliveries::void(&connection).map_err(|e| failed(&e))?;
+        let ids = EventIds::after(events::newest(&connection)?);
         let readers: Vec<_> = (0..READERS).map(|_| open_reader(&path)).collect::<Result<_>>()?;
         let watchers = Arc::new(Watchers::default());
         let wake = {
             let watchers = Arc::clone(&watchers);
-            move |wakes: super::writer::Wakes| watchers.wake(wakes.events, wakes.sinks)
+            move |wakes| watchers.wake(wakes)
         };
         let no_thread = |why: std::io::Error| StoreError::Failed(format!("no thread for it: {why}"));
-        let writer = Writer::start(connection, failpoints, wake).map_err(no_thread)?;
+        let writer = Writer::start(connection, ids, failpoints, wake).map_err(no_thread)?;
         let readers = Readers::start(readers).map_err(no_thread)?;
         Ok(Self { readers, writer, _lock: lock, clock, watchers })
     }
@@ -146,8 +148,7 @@ impl Journal for SqliteStore {
     }
 
     async fn revive(&self, delivery: DeliveryId, expires: Timestamp) -> Result<bool> {
-        let now = self.now();
-        self.writer.call(Call::Other, move |write| keeping::revive(write, delivery, expires, now)).await
+        self.writer.call(Call::Other, move |write| keeping::revive(write, delivery, expires)).await
     }
 
     async fn discard(&self, delivery: DeliveryId, why: String) -> Result<bool> {
@@ -162,12 +163,24 @@ impl Journal for SqliteStore {
 
     async fn expire(&self) -> Result<u64> {
         let now = self.now();
-        self.writer.call(Call::Other, move |write| keeping::expire(write, now)).await
+        let mut expired = 0;
+        loop {
+            // In slices, so that writers hardly wait.
+            let slice = self.writer.call(Call::Other, move |write| keeping::expire(write, now)).await?;
+            expired += slice;
+            if slice == 0 {
+                return Ok(expired);
+            }
+        }
     }
 
     async fn prune(&self, policy: PrunePolicy) -> Result<PruneReport> {
         let now = self.now();
-        self.writer.call(Call::Prune, move |write| keeping::prune(write, &policy, now)).await
+        let prune = move |write: &mut Write<'_>| {
+            kv::prune(write, now)?;
+            keeping::prune(write, &policy, now)
+        };
+        self.writer.call(Call::Prune, prune).await
     }
 
     async fn stats(&self) -> Result<JournalStats> {

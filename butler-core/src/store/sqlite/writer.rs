@@ -3,8 +3,8 @@
 //! Every call is a job. The writer takes all jobs that wait, runs each in a savepoint of its own inside one transaction, commits once, and only then answers: a
 //! crowd of callers shares one `fsync`, and a job that fails takes no other with it.
 
-use std::collections::HashSet;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -13,8 +13,9 @@ use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
 use super::failpoint::{Failpoint, Failpoints};
-use crate::event::SinkName;
 use crate::store::StoreError;
+use crate::store::ids::EventIds;
+use crate::store::watchers::Wakes;
 
 /// How many jobs share a commit at the most.
 const GROUP: usize = 512;
@@ -27,15 +28,11 @@ type ReadJob = Box<dyn FnOnce(&Connection) + Send>;
 /// What a writing job works with.
 pub(super) struct Write<'a> {
     pub(super) connection: &'a Connection,
+    pub(super) ids: &'a mut EventIds,
     /// Who is to be woken after the commit.
     pub(super) wakes: Wakes,
-}
-
-/// Who is to be woken.
-#[derive(Debug, Default)]
-pub(super) struct Wakes {
-    pub(super) events: bool,
-    pub(super) sinks: HashSet<SinkName>,
+    /// Why the transaction of the group is no more, if it isn't.
+    ended: Option<StoreError>,
 }
 
 /// What kind of call a job is; failpoints tell them apart, and appends go first.
@@ -70,10 +67,15 @@ impl fmt::Debug for Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, failpoints: Failpoints, wake: impl Fn(Wakes) + Send + 'static) -> std::io::Result<Self> {
+    pub(super) fn start(
+        connection: Connection,
+        mut ids: EventIds,
+        failpoints: Failpoints,
+        wake: impl Fn(Wakes) + Send + 'static,
+    ) -> std::io::Result<Self> {
         let (jobs, waiting) = mpsc::channel();
-        let thread =
-            std::thread::Builder::new().name("butler-store".into()).spawn(move || work(&connection, &waiting, &failpoints, &wake))?;
+        let work = move || work(&connection, &mut ids, &waiting, &failpoints, &wake);
+        let thread = std::thread::Builder::new().name("butler-store".into()).spawn(work)?;
         Ok(Self { jobs: Mutex::new(Some(jobs)), thread: Mutex::new(Some(thread)) })
     }
 
@@ -119,25 +121,30 @@ impl Drop for Writer {
 
 fn in_savepoint<T>(write: &mut Write<'_>, job: impl FnOnce(&mut Write<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
     run(write.connection, "SAVEPOINT job")?;
-    match job(write) {
-        Ok(value) => {
-            run(write.connection, "RELEASE job")?;
-            Ok(value)
-        }
-        Err(error) => {
+    let done = catch_unwind(AssertUnwindSafe(|| job(write))).unwrap_or_else(|_| Err(panicked()));
+    let done = done.and_then(|value| run(write.connection, "RELEASE job").map(|()| value));
+    if let Err(error) = &done {
+        if write.connection.is_autocommit() {
+            // When the disk is full or fails, SQLite takes the whole transaction back, and not the statement alone.
+            write.ended = Some(again(error));
+        } else {
             // If even this fails, so does the commit, and every caller learns of it.
             let _ = run(write.connection, "ROLLBACK TO job");
             let _ = run(write.connection, "RELEASE job");
-            Err(error)
         }
     }
+    done
+}
+
+fn panicked() -> StoreError {
+    StoreError::Failed("a fault of the program; please report this".into())
 }
 
 fn run(connection: &Connection, sql: &str) -> Result<(), StoreError> {
     connection.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map(drop).map_err(|error| failed(&error))
 }
 
-fn work(connection: &Connection, waiting: &mpsc::Receiver<(Call, Job)>, failpoints: &Failpoints, wake: &dyn Fn(Wakes)) {
+fn work(connection: &Connection, ids: &mut EventIds, waiting: &mpsc::Receiver<(Call, Job)>, failpoints: &Failpoints, wake: &dyn Fn(Wakes)) {
     while let Ok(first) = waiting.recv() {
         let mut group = vec![first];
         while group.len() < GROUP {
@@ -147,41 +154,36 @@ fn work(connection: &Connection, waiting: &mpsc::Receiver<(Call, Job)>, failpoin
         // What is accepted first is safe first. The order among the jobs of one kind stays.
         group.sort_by_key(|(call, _)| *call != Call::Append);
         let calls: Vec<Call> = group.iter().map(|(call, _)| *call).collect();
-        let mut write = Write { connection, wakes: Wakes::default() };
-        let (answers, committed) = match run(connection, "BEGIN IMMEDIATE") {
-            Ok(()) => {
-                let answers: Vec<Answer> = group.into_iter().map(|(_, job)| job(Some(&mut write))).collect();
-                failpoints.reach(Failpoint::BeforeCommit, &calls);
-                let committed = run(connection, "COMMIT");
-                if committed.is_err() && !connection.is_autocommit() {
-                    // What could not be committed is nowhere; the next group begins anew.
-                    let _ = run(connection, "ROLLBACK");
-                }
-                (answers, committed)
-            }
-            Err(error) => {
-                let answers = group.into_iter().map(|(_, job)| job(None)).collect();
-                (answers, Err(error))
-            }
-        };
+        let mut write = Write { connection, ids: &mut *ids, wakes: Wakes::default(), ended: None };
+        write.ended = run(connection, "BEGIN IMMEDIATE").err();
+        // Nobody may work outside of the transaction: what was stored there would not be answered for.
+        let carry_out = |(_, job): (Call, Job)| if write.ended.is_none() { job(Some(&mut write)) } else { job(None) };
+        let answers: Vec<Answer> = group.into_iter().map(carry_out).collect();
+        failpoints.reach(Failpoint::BeforeCommit, &calls);
+        let committed = write.ended.take().map_or_else(|| run(connection, "COMMIT"), Err);
+        if committed.is_err() && !connection.is_autocommit() {
+            // What could not be committed is nowhere; the next group begins anew.
+            let _ = run(connection, "ROLLBACK");
+        }
         failpoints.reach(Failpoint::AfterCommit, &calls);
         if committed.is_ok() {
             wake(std::mem::take(&mut write.wakes));
         }
         for answer in answers {
-            answer(again(&committed));
+            answer(committed.as_ref().copied().map_err(again));
         }
     }
     // So that the file beside it is small at the next start; a failure costs time then, nothing else.
     let _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
-/// The result of a commit, for each of those who share it.
-fn again(committed: &Result<(), StoreError>) -> Result<(), StoreError> {
-    match committed {
-        Ok(()) => Ok(()),
-        Err(StoreError::Full(why)) => Err(StoreError::Full(why.clone())),
-        Err(error) => Err(StoreError::Failed(error.to_string())),
+/// The error of a commit once more, for each of those who share it.
+fn again(error: &StoreError) -> StoreError {
+    match error {
+        StoreError::Full(why) => StoreError::Full(why.clone()),
+        StoreError::Corrupt { what, why } => StoreError::Corrupt { what: what.clone(), why: why.clone() },
+        StoreError::Failed(why) => StoreError::Failed(why.clone()),
+        other => StoreError::Failed(other.to_string()),
     }
 }
 
@@ -189,9 +191,15 @@ fn again(committed: &Result<(), StoreError>) -> Result<(), StoreError> {
 pub(super) fn failed(error: &rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => StoreError::Full("no room on the disk. Make some, or set a smaller `[store] max_size`".into()),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            StoreError::Corrupt { what: "the database file".into(), why: format!("{error}. {WHEN_CORRUPT}") }
+        }
         _ => StoreError::Failed(error.to_string()),
     }
 }
+
+/// What to do about a file that is damaged.
+pub(super) const WHEN_CORRUPT: &str = "Restore it from a backup, or move it away: Butler then begins with an empty one";
 
 /// The threads that read.
 pub(super) struct Readers {
@@ -224,7 +232,7 @@ impl Readers {
         Ok(Self { jobs: Mutex::new(Some(jobs)), threads: Mutex::new(threads) })
     }
 
-    /// Runs `job` on a connection that sees everything that is committed.
+    /// Runs `job` on a connection that sees everything that is committed by now, and nothing that is committed meanwhile.
     pub(super) async fn call<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
@@ -232,7 +240,7 @@ impl Readers {
         let (reply, result) = oneshot::channel();
         let boxed: ReadJob = Box::new(move |connection| {
             // Whoever no longer waits does not want to know.
-            let _ = reply.send(job(connection));
+            let _ = reply.send(in_snapshot(connection, job));
         });
         let sent = match &*self.jobs.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(jobs) => jobs.send(boxed).is_ok(),
@@ -254,4 +262,10 @@ impl Drop for Readers {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+fn in_snapshot<T>(connection: &Connection, job: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    // Ended when it is dropped, on every way out.
+    let snapshot = connection.unchecked_transaction().map_err(|error| failed(&error))?;
+    catch_unwind(AssertUnwindSafe(|| job(&snapshot))).unwrap_or_else(|_| Err(panicked()))
 }

@@ -1,0 +1,39 @@
+//! The store in memory keeps the contracts.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::MemoryStore;
+use crate::store::Store;
+use crate::store_suite;
+use crate::testkit::TestClock;
+use crate::testkit::store_suite::StoreHarness;
+
+struct Harness {
+    clock: TestClock,
+    store: Arc<MemoryStore>,
+}
+
+#[async_trait]
+impl StoreHarness for Harness {
+    async fn start() -> Self {
+        let clock = TestClock::default();
+        Self { store: Arc::new(MemoryStore::new(Arc::new(clock.clone()))), clock }
+    }
+
+    fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store) as _
+    }
+
+    fn clock(&self) -> TestClock {
+        self.clock.clone()
+    }
+
+    async fn reopen(self) -> Option<Self> {
+        self.store.forget_holders();
+        Some(self)
+    }
+}
+
+store_suite!(memory_keeps_the_contract, Harness);

@@ -1,0 +1,56 @@
+//! What the stores of this library do alike: how much they keep one by one, and the words that they put on record.
+
+use jiff::Timestamp;
+
+use super::Suppression;
+use crate::sink::Receipt;
+
+/// A page is never longer than this, whatever is asked for.
+pub(super) const LONGEST_PAGE: usize = 1000;
+/// How many sightings of an event are kept one by one.
+pub(super) const SIGHTINGS: usize = 20;
+/// How many attempts of a delivery are kept one by one.
+pub(super) const ATTEMPTS: usize = 20;
+
+pub(super) const EXPIRED: &str = "too old: it was not delivered in time";
+pub(super) const OVERFLOWED: &str = "given up: the store has reached its configured size (`[store] max_size`)";
+
+pub(super) fn lost(times: u32) -> String {
+    format!("{times} attempts never returned: the process ended, or hung, each time")
+}
+
+pub(super) fn delivered(receipt: Receipt, fault: Option<String>) -> String {
+    match fault {
+        Some(fault) => format!("{} ({fault})", receipt.detail),
+        None => receipt.detail,
+    }
+}
+
+pub(super) fn suppressed(by: &Suppression) -> String {
+    let Suppression::RateLimit { held_by, until } = by;
+    format!("held back until {until} by the rate limit: delivery {held_by} was sent")
+}
+
+pub(super) fn discarded(why: &str) -> String {
+    format!("discarded: {why}")
+}
+
+/// What stands with a delivery that has expired; `last` is what stood there before.
+pub(super) fn expired(last: &str) -> String {
+    if last.is_empty() { EXPIRED.to_owned() } else { format!("{EXPIRED}; last: {last}") }
+}
+
+/// A moment so much later.
+pub(super) fn later(now: Timestamp, duration: std::time::Duration) -> Timestamp {
+    jiff::SignedDuration::try_from(duration).ok().and_then(|by| now.saturating_add(by).ok()).unwrap_or(Timestamp::MAX)
+}
+
+/// A moment so much earlier.
+pub(super) fn earlier(now: Timestamp, duration: std::time::Duration) -> Timestamp {
+    jiff::SignedDuration::try_from(duration).ok().and_then(|by| now.saturating_sub(by).ok()).unwrap_or(Timestamp::MIN)
+}
+
+/// Whether a kind fits a query: the same name, or the start of one with a trailing `*`.
+pub(super) fn kind_fits(wanted: &str, kind: &str) -> bool {
+    wanted.strip_suffix('*').map_or(kind == wanted, |start| kind.starts_with(start))
+}
