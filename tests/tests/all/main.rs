@@ -2,6 +2,7 @@
 
 mod crash;
 mod delivery;
+mod demo;
 
 /// The program under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_butler-under-test");
