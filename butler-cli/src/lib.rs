@@ -8,6 +8,7 @@ mod client;
 mod commands;
 mod exit;
 mod output;
+mod signals;
 mod story;
 mod table;
 

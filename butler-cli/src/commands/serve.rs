@@ -8,6 +8,7 @@ use butler_core::config::model::{LogFormat, StoreType};
 use butler_core::store::Store;
 
 use crate::args::{Global, Serve};
+use crate::signals::Signals;
 use crate::{Exit, output};
 
 /// What a shell gives for a program ended by Ctrl-C.
@@ -50,59 +51,4 @@ fn log_to_stderr(config: &Config) {
         LogFormat::Json => builder.json().try_init(),
         LogFormat::Text => builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
     };
-}
-
-/// The signals that end the program.
-struct Signals {
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-    #[cfg(windows)]
-    interrupt: tokio::signal::windows::CtrlC,
-    #[cfg(windows)]
-    quit: tokio::signal::windows::CtrlBreak,
-    #[cfg(windows)]
-    close: tokio::signal::windows::CtrlClose,
-    #[cfg(windows)]
-    shutdown: tokio::signal::windows::CtrlShutdown,
-}
-
-impl Signals {
-    #[cfg(unix)]
-    fn listen() -> Result<Self, Exit> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let listen = |kind| signal(kind).map_err(|error| Exit::internal(format!("no signals: {error}")));
-        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
-    }
-
-    #[cfg(windows)]
-    fn listen() -> Result<Self, Exit> {
-        use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown};
-        let fault = |error: std::io::Error| Exit::internal(format!("no signals: {error}"));
-        Ok(Self {
-            interrupt: ctrl_c().map_err(fault)?,
-            quit: ctrl_break().map_err(fault)?,
-            close: ctrl_close().map_err(fault)?,
-            shutdown: ctrl_shutdown().map_err(fault)?,
-        })
-    }
-
-    #[cfg(unix)]
-    async fn wait(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-
-    #[cfg(windows)]
-    async fn wait(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.quit.recv() => {}
-            _ = self.close.recv() => {}
-            _ = self.shutdown.recv() => {}
-        }
-    }
 }
