@@ -25,6 +25,7 @@ mod answer;
 mod certificates;
 mod collection;
 mod error;
+mod execution;
 mod faults;
 mod filter;
 mod fuse;
@@ -44,11 +45,11 @@ mod state;
 mod state_file;
 
 pub use error::{RunError, SiteError, StateError};
+pub use execution::{Execution, Run};
 pub use faults::{Fault, On};
 pub use outcome::{Failure, Outcome};
 pub use pace::{Pace, Steps};
 pub use requests::SiteRequest;
-pub use run::{Execution, Run};
 pub use running::{Site, SiteOptions};
 pub use state::{App, ExecutionIds, ExecutionRecord, LogFile, NeverRan, Property, ScriptLogApi, SiteState, Step, Stream, Task, User};
 

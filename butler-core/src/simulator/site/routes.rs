@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::collection::{Collection, Pick};
+use super::execution::Run;
 use super::filter::{Filter, fits, makes_sense};
 use super::objects::View;
 use super::reply::Reply;
 use super::requests::SiteRequest;
-use super::run::{Run, begin};
+use super::run::begin;
 use super::script_log::with_crlf;
 use super::shared::Shared;
 use super::state::{ExecutionRecord, ScriptLogApi};

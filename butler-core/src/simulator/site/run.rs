@@ -10,9 +10,10 @@ use tokio::net::UdpSocket;
 use uuid::Uuid;
 
 use super::error::RunError;
+use super::execution::{Execution, Run};
 use super::outcome::Outcome;
 use super::pace::{Course, earlier, later};
-use super::script_log;
+use super::script_log::{self, Reload};
 use super::shared::Shared;
 use super::state::{App, ExecutionIds, ExecutionRecord, LogFile, SiteState, Step, Task};
 use crate::event::{ExecutionStatus, TaskEvent, TaskOutcome, TaskType};
@@ -20,44 +21,6 @@ use crate::source::decode::{Message, SchedulerMessage, encode};
 
 /// On whose behalf the scheduler runs tasks.
 const SCHEDULER: &str = r"INTERNAL\sa_scheduler";
-
-/// A task to be run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Run {
-    /// The task.
-    pub task: Uuid,
-    /// How it ends.
-    pub outcome: Outcome,
-    /// `DIRECTORY\user` that the datagram names; the scheduler's if there is none, or the owner's of the app if somebody stops the task.
-    pub user: Option<String>,
-    /// The script log, in place of one that fits the outcome.
-    pub script_log: Option<String>,
-}
-
-impl Run {
-    /// A run of a task that ends so.
-    #[must_use]
-    pub fn new(task: Uuid, outcome: Outcome) -> Self {
-        Self { task, outcome, user: None, script_log: None }
-    }
-}
-
-/// An execution that has ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Execution {
-    /// The task.
-    pub task: Uuid,
-    /// Its name.
-    pub task_name: String,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// The scheduler's id of it; the datagram names it.
-    pub execution_id: Uuid,
-    /// The id of its result in the repository.
-    pub result_id: Uuid,
-    /// The datagram that the site's log appender sends about it.
-    pub datagram: Vec<u8>,
-}
 
 /// Begins to run a task: the execution is there when this returns.
 pub(super) fn begin(shared: &Arc<Shared>, run: Run) -> Result<Running, RunError> {
@@ -101,15 +64,18 @@ pub(super) struct Running {
 impl Running {
     /// Runs it to its end, and tells of it.
     pub(super) async fn finish(mut self) -> Result<Execution, RunError> {
-        self.go_on().await?;
-        Ok(Execution {
+        let told = self.go_on().await;
+        let execution = Execution {
             task: self.task.id,
             task_name: self.task.name,
             outcome: self.run.outcome,
             execution_id: self.execution,
             result_id: self.result,
             datagram: self.datagram,
-        })
+        };
+        // It may be that nobody listens.
+        let _ = self.shared.ended.send(execution.clone());
+        told.map(|()| execution)
     }
 
     async fn go_on(&mut self) -> Result<(), RunError> {
@@ -212,11 +178,14 @@ impl Running {
     }
 
     fn log_file(&self, stop: Timestamp) -> LogFile {
-        let zone = zone(&self.shared.state());
-        let steps = self.shared.pace.steps();
+        let (node, zone) = {
+            let state = self.shared.state();
+            (state.node.clone(), zone(&state))
+        };
         let text = self.run.script_log.clone().unwrap_or_else(|| {
             let app = self.app.as_ref().map_or(self.task.name.as_str(), |app| &app.name);
-            script_log::text(app, self.run.outcome, earlier(stop, steps.running), stop, &zone)
+            let start = earlier(stop, self.shared.pace.steps().running);
+            script_log::text(Reload { node: &node, app, start, stop }, self.run.outcome, &zone)
         });
         let (named, ready) = self.shared.pace.log_delays();
         let named = later(stop, named);

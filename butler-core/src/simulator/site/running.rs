@@ -8,18 +8,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::sync::broadcast;
 use tokio::task::AbortHandle;
 use tokio_rustls::TlsAcceptor;
 use uuid::Uuid;
 
 use super::certificates::{Certificates, names};
 use super::error::{RunError, SiteError};
+use super::execution::{Execution, Run};
 use super::faults::{Fault, On, fits};
 use super::listen;
 use super::outcome::Outcome;
 use super::pace::Pace;
 use super::requests::SiteRequest;
-use super::run::{Execution, Run, begin};
+use super::run::begin;
 use super::shared::Shared;
 use super::state::SiteState;
 use crate::clock::{Clock, SystemClock};
@@ -166,6 +168,12 @@ impl Site {
     /// See there.
     pub async fn carry_out(&self, run: Run) -> Result<Execution, RunError> {
         begin(&self.shared, run)?.finish().await
+    }
+
+    /// Tells of every execution that ends from now on, also of those that were started through the repository.
+    #[must_use]
+    pub fn subscribe(&self) -> broadcast::Receiver<Execution> {
+        self.shared.ended.subscribe()
     }
 
     /// Has something go wrong: `site.fault("task/full", Fault::Status(503))`. Faults add up: several delays are as long as all of them, and the first other fault decides the

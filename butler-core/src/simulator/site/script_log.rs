@@ -7,15 +7,23 @@ use jiff::tz::TimeZone;
 
 use super::outcome::{Failure, Outcome};
 
-/// The log of a reload of `app`; its lines end in LF.
-pub(super) fn text(app: &str, outcome: Outcome, start: Timestamp, stop: Timestamp, zone: &TimeZone) -> String {
+/// A reload that writes a log.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reload<'a> {
+    pub(super) node: &'a str,
+    pub(super) app: &'a str,
+    pub(super) start: Timestamp,
+    pub(super) stop: Timestamp,
+}
+
+/// The log of a reload that ends so, in the node's local time; its lines end in LF.
+pub(super) fn text(reload: Reload<'_>, outcome: Outcome, zone: &TimeZone) -> String {
+    let Reload { node, app, start, stop } = reload;
     let mut log = Log { text: String::new(), at: start, stop, zone };
     log.line("Execution started.");
-    for line in
-        ["Product Version: 14.173.4", "Platform: Windows", "Operating System: Windows Server 2022 Standard", "Machine Name: SENSE-NODE-1"]
-    {
-        log.line(line);
-    }
+    log.line("Product Version: 14.173.4");
+    log.line("Platform: Windows");
+    log.line(&format!("Machine Name: {}", node.to_uppercase()));
     log.line("Execution started with a 2 core limit.");
     log.line(&format!("App Title: {app}"));
     for (number, line) in SETTINGS.iter().enumerate() {
@@ -143,7 +151,8 @@ mod tests {
     #[test]
     fn a_failed_reload_says_why() {
         let (start, stop) = ("2024-05-13T04:02:02Z".parse().unwrap(), "2024-05-13T04:02:10Z".parse().unwrap());
-        let log = text("Sales", Outcome::FAILED, start, stop, &TimeZone::fixed(jiff::tz::offset(2)));
+        let reload = Reload { node: "sense-node-1", app: "Sales", start, stop };
+        let log = text(reload, Outcome::FAILED, &TimeZone::fixed(jiff::tz::offset(2)));
         assert!(log.starts_with("2024-05-13 06:02:02      Execution started.\n"), "{log}");
         let tail: Vec<_> = log.lines().rev().take(3).collect();
         insta::assert_snapshot!(tail.join("\n"), @r"
@@ -152,7 +161,7 @@ mod tests {
         2024-05-13 06:02:10      Error: Cannot open file: 'lib://Data/Sales.qvd' (Native Path: D:\QlikData\Sales.qvd Error: The system cannot find the file specified.)
         ");
         let logs: std::collections::HashSet<_> =
-            Failure::ALL.into_iter().map(|failure| text("Sales", Outcome::Failed(failure), start, stop, &TimeZone::UTC)).collect();
+            Failure::ALL.into_iter().map(|failure| text(reload, Outcome::Failed(failure), &TimeZone::UTC)).collect();
         assert_eq!(logs.len(), Failure::ALL.len());
     }
 }

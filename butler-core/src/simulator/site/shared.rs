@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio::task::JoinSet;
 
+use super::execution::Execution;
 use super::faults::Faults;
 use super::pace::Pace;
 use super::requests::SiteRequest;
@@ -13,6 +14,9 @@ use super::shapes::Shapes;
 use super::state::SiteState;
 use crate::clock::Clock;
 use crate::simulator::kept::Kept;
+
+/// How many executions whoever listens may be behind.
+const REMEMBERED: usize = 1024;
 
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -22,6 +26,8 @@ pub(super) struct Shared {
     pub(super) requests: Kept<SiteRequest>,
     pub(super) down: watch::Sender<bool>,
     pub(super) shapes: Shapes,
+    /// Executions that have ended.
+    pub(super) ended: broadcast::Sender<Execution>,
     state: Mutex<SiteState>,
     datagrams_to: Mutex<Option<SocketAddr>>,
     /// What goes on by itself: runs that were started through the repository. It ends with the site.
@@ -37,6 +43,7 @@ impl Shared {
             requests: Kept::default(),
             down: watch::Sender::new(false),
             shapes: Shapes::default(),
+            ended: broadcast::Sender::new(REMEMBERED),
             state: Mutex::new(state),
             datagrams_to: Mutex::new(datagrams_to),
             background: Mutex::default(),

@@ -129,6 +129,7 @@ async fn tasks_are_started_through_the_repository() {
         sent(request.header("X-Qlik-Xrfkey", KEY).header("X-Qlik-User", USER).body("{}")).await
     };
     let before = world.site.state().executions.len();
+    let mut ended = world.site.subscribe();
     for _ in 0..2 {
         // One that runs already goes on running.
         assert_eq!(start(SALES).await, (204, String::new()));
@@ -141,6 +142,7 @@ async fn tasks_are_started_through_the_repository() {
     let state = world.site.state();
     let record = state.last_execution(SALES).unwrap();
     assert_eq!(record.status, ExecutionStatus(7));
+    assert_eq!(ended.recv().await.unwrap().result_id, record.id);
     assert_eq!(state.app(uuid!("66bc109d-286a-415b-8355-1422abb22133")).unwrap().last_reload, record.stop);
     assert_eq!(start(DISABLED).await.0, 400);
     assert_eq!(start(Uuid::from_u128(7)).await.0, 404);
