@@ -261,18 +261,24 @@ pub(crate) struct Status {
 #[derive(Debug, Args)]
 pub(crate) struct Simulate {
     /// Where the repository listens; port 0 takes a free one.
-    #[arg(long, default_value = "127.0.0.1:4242", value_name = "HOST:PORT")]
+    #[arg(long, default_value = "127.0.0.1:4242", value_name = "ADDRESS:PORT")]
     pub(crate) listen: std::net::SocketAddr,
-    /// Folder for its certificates; made if it is not there.
+    /// One more name of this machine that the repository's certificate is to be for; may be given several times.
+    #[arg(long = "name", value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// Folder for the certificates; made if it is not there. Those that are there are used again.
     #[arg(long, default_value = "simulated-certs", value_name = "FOLDER")]
     pub(crate) certificates: PathBuf,
     /// What is in the site, as TOML or JSON; a small site of its own if there is none.
     #[arg(long, value_name = "FILE")]
     pub(crate) state: Option<PathBuf>,
+    /// Prints the state of that small site, to begin a file of your own with, and ends.
+    #[arg(long)]
+    pub(crate) print_state: bool,
     /// Where log datagrams go.
-    #[arg(long, default_value = "127.0.0.1:9998", value_name = "HOST:PORT")]
+    #[arg(long, default_value = "127.0.0.1:9998", value_name = "ADDRESS:PORT")]
     pub(crate) udp: std::net::SocketAddr,
-    /// How often a reload ends.
+    /// How often a task ends; 0: only those that are started through the repository.
     #[arg(long, default_value = "10", value_name = "SECONDS", value_parser = seconds)]
     pub(crate) every: Duration,
 }

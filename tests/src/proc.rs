@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader, Lines};
 use tokio::process::{Child, Command};
 
 use crate::patience;
@@ -53,7 +53,7 @@ impl Run {
     pub async fn ready(mut self) -> Proc {
         let mut child = self.0.spawn().expect("the program could not be started");
         let log = Arc::new(Mutex::new(String::new()));
-        collect(child.stderr.take().expect("stderr is piped"), Arc::clone(&log));
+        collect(BufReader::new(child.stderr.take().expect("stderr is piped")).lines(), Arc::clone(&log));
         let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
         let first = tokio::time::timeout(patience(), lines.next_line()).await;
         let Ok(Ok(Some(readiness))) = first else {
@@ -62,8 +62,9 @@ impl Run {
             tokio::task::yield_now().await;
             panic!("not ready; it said:\n{}", log.lock().expect("no panics").as_str());
         };
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Proc { child, readiness, log }
+        let output = Arc::new(Mutex::new(format!("{readiness}\n")));
+        collect(lines, Arc::clone(&output));
+        Proc { child, readiness, output, log }
     }
 }
 
@@ -72,6 +73,7 @@ impl Run {
 pub struct Proc {
     child: Child,
     readiness: String,
+    output: Arc<Mutex<String>>,
     log: Arc<Mutex<String>>,
 }
 
@@ -90,6 +92,15 @@ impl Proc {
     #[must_use]
     pub fn readiness(&self) -> &str {
         &self.readiness
+    }
+
+    /// What it has written to stdout so far, the readiness line first.
+    ///
+    /// # Panics
+    /// If the collector panicked.
+    #[must_use]
+    pub fn output(&self) -> String {
+        self.output.lock().expect("no panics").clone()
     }
 
     /// What it has written to stderr so far.
@@ -138,9 +149,8 @@ impl Proc {
     }
 }
 
-fn collect(stderr: impl AsyncRead + Unpin + Send + 'static, log: Arc<Mutex<String>>) {
+fn collect(mut lines: Lines<BufReader<impl AsyncRead + Unpin + Send + 'static>>, log: Arc<Mutex<String>>) {
     tokio::spawn(async move {
-        let mut lines = BufReader::new(stderr).lines();
         while let Ok(Some(line)) = lines.next_line().await {
             let mut log = log.lock().expect("no panics");
             log.push_str(&line);
