@@ -51,12 +51,14 @@ impl Client {
     }
 
     fn url(&self, path: &str) -> Result<reqwest::Url, Exit> {
-        format!("{}{path}", self.base).parse().map_err(|_| Exit::usage(format!("`{}` is no URL", self.base)))
+        let url: Option<reqwest::Url> = format!("{}{path}", self.base).parse().ok();
+        url.filter(|url| matches!(url.scheme(), "http" | "https") && url.path() == path)
+            .ok_or_else(|| Exit::usage(format!("`{}` is no address of a Butler: expected one such as http://127.0.0.1:8080", self.base)))
     }
 
     async fn answer<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, Exit> {
         let unreachable = |error: reqwest::Error| {
-            let why = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+            let why = root_cause(&error);
             let base = &self.base;
             Exit::unavailable(format!(
                 "no Butler answers at {base} ({why}). Is `butler-cli serve` running? `--server` names another address."
@@ -73,4 +75,10 @@ impl Client {
         let remedy = error["remedy"].as_str().map(|remedy| format!(". {remedy}")).unwrap_or_default();
         Err(Exit::unavailable(format!("{} answered {status}: {message}{remedy}", self.base)))
     }
+}
+
+/// What lies beneath all layers of an error: the layers above say no more than that something failed.
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.last().map(ToString::to_string).unwrap_or_default()
 }
