@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
+use crate::certificates::{Issued, issue};
 use crate::eventually;
 
 /// A running Exim. Dropping it ends it.
@@ -104,13 +104,8 @@ fn free_port() -> u16 {
 }
 
 fn certificates(folder: &Path) {
-    let mut issuer = CertificateParams::new(Vec::new()).expect("parameters");
-    issuer.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let issuer = CertifiedIssuer::self_signed(issuer, KeyPair::generate().expect("a key")).expect("a certificate");
-    let key = KeyPair::generate().expect("a key");
-    let server = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).expect("parameters");
-    let server = server.signed_by(&key, &issuer).expect("a certificate");
-    for (name, pem) in [("ca.pem", issuer.pem()), ("server.pem", server.pem()), ("server_key.pem", key.serialize_pem())] {
+    let Issued { issuer, certificate, key } = issue();
+    for (name, pem) in [("ca.pem", issuer), ("server.pem", certificate), ("server_key.pem", key)] {
         std::fs::write(folder.join(name), pem).expect("a file");
     }
 }

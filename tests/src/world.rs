@@ -9,7 +9,8 @@ use butler_core::source::decode::{Message, SchedulerMessage, encode};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{Proc, Run, eventually};
+use crate::certificates::export;
+use crate::{Proc, Run, ending, eventually};
 
 /// A folder with a configuration, and a webhook that receives.
 #[derive(Debug)]
@@ -51,6 +52,11 @@ impl World {
         std::fs::write(self.path(name), text).expect("a file");
     }
 
+    /// Puts certificates into the folder `certs`, as the QMC exports them; no site trusts them.
+    pub fn export_certificates(&self) {
+        export(&self.path("certs"));
+    }
+
     /// Writes the configuration: a site without a repository, the webhook with this path, a route of all that went wrong, and what is added.
     pub fn configure(&self, more: &str) {
         let url = self.hook.url("/hook");
@@ -80,6 +86,13 @@ impl World {
     #[must_use]
     pub fn run(&self, args: &[&str]) -> Run {
         Run::new(&self.program, self.folder()).args(args)
+    }
+
+    /// Runs the program to its end, which should be a bad one: its exit code and what it says, fit for a snapshot.
+    pub async fn refused(&self, args: &[&str]) -> String {
+        let output = self.run(args).output().await;
+        assert!(!output.status.success(), "{args:?} succeeded");
+        ending(self, &output)
     }
 
     /// The program, serving.

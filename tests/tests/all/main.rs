@@ -4,6 +4,10 @@ mod crash;
 mod delivery;
 mod demo;
 mod email;
+mod faults_config;
+mod faults_start;
+mod faults_templates;
+mod faults_usage;
 
 /// The program under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_butler-under-test");
