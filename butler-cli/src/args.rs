@@ -187,7 +187,7 @@ pub(crate) enum EventsWhat {
     /// The latest events, newest first.
     List {
         /// Only of this kind; a trailing `*` stands for the rest.
-        #[arg(long)]
+        #[arg(long, value_parser = kind)]
         kind: Option<String>,
         /// Only of this task.
         #[arg(long, value_name = "GUID", value_parser = guid)]
@@ -284,6 +284,10 @@ pub(crate) struct Simulate {
 pub(crate) struct Completions {
     /// The shell.
     pub(crate) shell: clap_complete::Shell,
+}
+
+fn kind(text: &str) -> Result<String, String> {
+    text.parse::<butler_core::pipeline::KindPattern>().map(|kind| kind.to_string()).map_err(|error| error.to_string())
 }
 
 fn guid(text: &str) -> Result<uuid::Uuid, String> {

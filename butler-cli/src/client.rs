@@ -68,11 +68,24 @@ impl Client {
         let status = response.status();
         let text = response.text().await.map_err(unreachable)?;
         if status.is_success() {
-            return serde_json::from_str(&text).map_err(|error| Exit::internal(format!("{} answered nonsense: {error}", self.base)));
+            let base = &self.base;
+            return serde_json::from_str(&text).map_err(|error| {
+                Exit::unavailable(format!(
+                    "{base} answered what no Butler of this version answers ({error}). `--server` names another address."
+                ))
+            });
         }
         let error: Value = serde_json::from_str(&text).unwrap_or_default();
-        let message = error["error"].as_str().unwrap_or("no reason given");
+        let Some(message) = error["error"].as_str() else {
+            let base = &self.base;
+            return Err(Exit::unavailable(format!(
+                "{base} answered {status}, which is no answer of a Butler. `--server` names another address."
+            )));
+        };
         let remedy = error["remedy"].as_str().map(|remedy| format!(". {remedy}")).unwrap_or_default();
+        if status.is_client_error() {
+            return Err(Exit::usage(format!("{message}{remedy}")));
+        }
         Err(Exit::unavailable(format!("{} answered {status}: {message}{remedy}", self.base)))
     }
 }

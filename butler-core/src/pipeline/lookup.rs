@@ -24,7 +24,7 @@ pub(super) async fn look_up(
     budget: Duration,
 ) {
     let Some(enricher) = enricher else {
-        let why = format!("there is no connection to the site `{}`", event.site);
+        let why = format!("nobody can be asked: the configuration has no certificates for the site `{}`", event.site);
         return sheet.update(|facts| facts.give_up(needs, &why));
     };
     let deadline = Deadline::after(clock, budget);
