@@ -26,8 +26,10 @@ pub fn redacted(world: &World, text: &str) -> String {
     [
         ("xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", "ID"),
         ("####-##-##T##:##:##.######Z", "TIME"),
+        ("####-##-##T##:##:##Z", "TIME"),
         ("####-##-## ##:##:##", "TIME"),
         ("127.0.0.1:#####", "127.0.0.1:PORT"),
+        ("#.# MiB", "SIZE"),
         ("Port #", "Port PORT"),
         ("process #", "process NUMBER"),
         (" :#", " :PORT"),

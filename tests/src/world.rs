@@ -95,6 +95,21 @@ impl World {
         ending(self, &output)
     }
 
+    /// What a command about a running program says, fit for a snapshot.
+    pub async fn says(&self, butler: &Proc, args: &[&str]) -> String {
+        ending(self, &self.run(args).about(butler).output().await)
+    }
+
+    /// What a command about a running program says to programs.
+    ///
+    /// # Panics
+    /// If it fails, or says no JSON.
+    pub async fn json(&self, butler: &Proc, args: &[&str]) -> Value {
+        let output = self.run(args).args(&["--output", "json"]).about(butler).output().await;
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    }
+
     /// The program, serving.
     pub async fn serve(&self) -> Proc {
         self.run(&["serve"]).ready().await

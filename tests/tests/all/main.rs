@@ -1,5 +1,8 @@
 //! The whole program as a process.
 
+mod command_deliveries;
+mod command_events;
+mod command_files;
 mod crash;
 mod delivery;
 mod demo;
