@@ -11,5 +11,5 @@ mod world;
 pub use exim::Exim;
 pub use proc::{Proc, Run};
 pub use redact::{ending, redacted};
-pub use wait::{eventually, patience};
-pub use world::{Sender, World, a_failure, api, http};
+pub use wait::{eventually, patience, within};
+pub use world::{Sender, World, a_failure, api, failed_again, http};

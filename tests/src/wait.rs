@@ -27,3 +27,12 @@ pub async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) 
     let answered = tokio::time::timeout(patience(), asking).await;
     answered.unwrap_or_else(|_| panic!("waited {:?} in vain for: {what}", started.elapsed()))
 }
+
+/// Waits for what comes by itself.
+///
+/// # Panics
+/// When the patience is used up; `what` says what was waited for.
+pub async fn within<T>(what: &str, coming: impl Future<Output = T>) -> T {
+    let come = tokio::time::timeout(patience(), coming).await;
+    come.unwrap_or_else(|_| panic!("waited {:?} in vain for: {what}", patience()))
+}

@@ -4,13 +4,13 @@ use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 
 use butler_core::event::{TaskEvent, TaskOutcome};
-use butler_core::simulator::inbox::HttpInbox;
+use butler_core::simulator::inbox::{HttpInbox, ReceivedRequest};
 use butler_core::source::decode::{Message, SchedulerMessage, encode};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::certificates::export;
-use crate::{Proc, Run, ending, eventually};
+use crate::{Proc, Run, ending, eventually, within};
 
 /// A folder with a configuration, and a webhook that receives.
 #[derive(Debug)]
@@ -80,6 +80,11 @@ impl World {
     pub fn configure_all(&self, text: &str) {
         let addresses = "[udp]\nlisten = \"127.0.0.1:0\"\n[api]\nlisten = \"127.0.0.1:0\"\n";
         self.write("butler.toml", &format!("{addresses}{text}"));
+    }
+
+    /// What the webhook has received once there are so many requests.
+    pub async fn received(&self, count: usize) -> Vec<ReceivedRequest> {
+        within(&format!("{count} requests"), self.hook.wait_for(count)).await
     }
 
     /// The program, not started yet.
@@ -163,6 +168,12 @@ pub fn a_failure(number: u128) -> TaskEvent {
         message: "Max retries reached".into(),
         names_unsure: false,
     }
+}
+
+/// Another failed execution of the same task.
+#[must_use]
+pub fn failed_again(task: &TaskEvent) -> TaskEvent {
+    TaskEvent { execution_id: Some(uuid::Uuid::new_v4()), ..task.clone() }
 }
 
 fn uuid(number: u128) -> uuid::Uuid {

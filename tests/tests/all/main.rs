@@ -11,6 +11,9 @@ mod faults_config;
 mod faults_start;
 mod faults_templates;
 mod faults_usage;
+mod messages;
+mod outages;
+mod restarts;
 
 /// The program under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_butler-under-test");
