@@ -5,11 +5,13 @@ mod certificates;
 mod exim;
 mod proc;
 mod redact;
+mod sense;
 mod wait;
 mod world;
 
 pub use exim::Exim;
 pub use proc::{Proc, Run};
 pub use redact::{ending, redacted};
+pub use sense::{Sense, Settings};
 pub use wait::{eventually, patience, within};
 pub use world::{Sender, World, a_failure, api, failed_again, http};

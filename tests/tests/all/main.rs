@@ -13,6 +13,8 @@ mod faults_templates;
 mod faults_usage;
 mod messages;
 mod outages;
+mod qrs;
+mod qrs_trouble;
 mod restarts;
 
 /// The program under test.
