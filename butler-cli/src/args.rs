@@ -133,19 +133,19 @@ pub(crate) struct SendTask {
     #[arg(long, default_value = "Reload sales")]
     pub(crate) task_name: String,
     /// The task's id.
-    #[arg(long, default_value = "e959f40a-67be-4a5b-ae83-a292f96ba078", value_name = "GUID")]
+    #[arg(long, default_value = "e959f40a-67be-4a5b-ae83-a292f96ba078", value_name = "GUID", value_parser = guid)]
     pub(crate) task_id: uuid::Uuid,
     /// The app's name.
     #[arg(long, default_value = "Sales")]
     pub(crate) app_name: String,
     /// The app's id.
-    #[arg(long, default_value = "66bc109d-286a-415b-8355-1422abb22133", value_name = "GUID")]
+    #[arg(long, default_value = "66bc109d-286a-415b-8355-1422abb22133", value_name = "GUID", value_parser = guid)]
     pub(crate) app_id: uuid::Uuid,
     /// Who ran the task.
     #[arg(long, default_value = r"INTERNAL\sa_scheduler")]
     pub(crate) user: String,
     /// The execution's id; a new one if there is none.
-    #[arg(long, value_name = "GUID")]
+    #[arg(long, value_name = "GUID", value_parser = guid)]
     pub(crate) execution_id: Option<uuid::Uuid>,
     /// The node's local time, as Qlik Sense writes it; now if there is none.
     #[arg(long, value_name = "YYYY-MM-DD HH:MM:SS,mmm")]
@@ -187,10 +187,10 @@ pub(crate) enum EventsWhat {
     /// The latest events, newest first.
     List {
         /// Only of this kind; a trailing `*` stands for the rest.
-        #[arg(long)]
+        #[arg(long, value_parser = kind)]
         kind: Option<String>,
         /// Only of this task.
-        #[arg(long, value_name = "GUID")]
+        #[arg(long, value_name = "GUID", value_parser = guid)]
         task: Option<uuid::Uuid>,
         /// At most so many.
         #[arg(long, default_value_t = 20)]
@@ -235,16 +235,19 @@ pub(crate) enum DeliveriesWhat {
     /// Everything that is known about a delivery.
     Show {
         /// Its id.
+        #[arg(value_parser = guid)]
         id: uuid::Uuid,
     },
     /// Tries a dead, suppressed or discarded delivery again.
     Retry {
         /// Its id.
+        #[arg(value_parser = guid)]
         id: uuid::Uuid,
     },
     /// Gives up a delivery that is still to be made.
     Discard {
         /// Its id.
+        #[arg(value_parser = guid)]
         id: uuid::Uuid,
         /// Why.
         #[arg(long, default_value = "on the command line")]
@@ -287,6 +290,14 @@ pub(crate) struct Simulate {
 pub(crate) struct Completions {
     /// The shell.
     pub(crate) shell: clap_complete::Shell,
+}
+
+fn kind(text: &str) -> Result<String, String> {
+    text.parse::<butler_core::pipeline::KindPattern>().map(|kind| kind.to_string()).map_err(|error| error.to_string())
+}
+
+fn guid(text: &str) -> Result<uuid::Uuid, String> {
+    text.parse().map_err(|_| "expected a whole id such as e959f40a-67be-4a5b-ae83-a292f96ba078".to_owned())
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

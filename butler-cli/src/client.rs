@@ -51,12 +51,14 @@ impl Client {
     }
 
     fn url(&self, path: &str) -> Result<reqwest::Url, Exit> {
-        format!("{}{path}", self.base).parse().map_err(|_| Exit::usage(format!("`{}` is no URL", self.base)))
+        let url: Option<reqwest::Url> = format!("{}{path}", self.base).parse().ok();
+        url.filter(|url| matches!(url.scheme(), "http" | "https") && url.path() == path)
+            .ok_or_else(|| Exit::usage(format!("`{}` is no address of a Butler: expected one such as http://127.0.0.1:8080", self.base)))
     }
 
     async fn answer<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, Exit> {
         let unreachable = |error: reqwest::Error| {
-            let why = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+            let why = root_cause(&error);
             let base = &self.base;
             Exit::unavailable(format!(
                 "no Butler answers at {base} ({why}). Is `butler-cli serve` running? `--server` names another address."
@@ -66,11 +68,30 @@ impl Client {
         let status = response.status();
         let text = response.text().await.map_err(unreachable)?;
         if status.is_success() {
-            return serde_json::from_str(&text).map_err(|error| Exit::internal(format!("{} answered nonsense: {error}", self.base)));
+            let base = &self.base;
+            return serde_json::from_str(&text).map_err(|error| {
+                Exit::unavailable(format!(
+                    "{base} answered what no Butler of this version answers ({error}). `--server` names another address."
+                ))
+            });
         }
         let error: Value = serde_json::from_str(&text).unwrap_or_default();
-        let message = error["error"].as_str().unwrap_or("no reason given");
+        let Some(message) = error["error"].as_str() else {
+            let base = &self.base;
+            return Err(Exit::unavailable(format!(
+                "{base} answered {status}, which is no answer of a Butler. `--server` names another address."
+            )));
+        };
         let remedy = error["remedy"].as_str().map(|remedy| format!(". {remedy}")).unwrap_or_default();
+        if status.is_client_error() {
+            return Err(Exit::usage(format!("{message}{remedy}")));
+        }
         Err(Exit::unavailable(format!("{} answered {status}: {message}{remedy}", self.base)))
     }
+}
+
+/// What lies beneath all layers of an error: the layers above say no more than that something failed.
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.last().map(ToString::to_string).unwrap_or_default()
 }

@@ -53,7 +53,7 @@ pub(crate) fn show(story: &Story, zone: &TimeZone) -> String {
 /// Why an event was sent to whom, or was not.
 pub(crate) fn explain(story: &Story, zone: &TimeZone) -> String {
     let event = &story.record.event;
-    let mut text = format!("{} {}\n", event.kind, about(event));
+    let mut text = format!("{}: {}\n", event.kind, about(event));
     text += &format!("  event {}, site {}\n", event.id, event.site);
     let first = story.sightings.first().map_or_else(String::new, |s| format!("{} at {}", s.source, time(s.at, zone)));
     text += &format!("  first told by {first}");
@@ -119,7 +119,12 @@ fn verdict(record: &DeliveryRecord, zone: &TimeZone) -> String {
         DeliveryState::Delivered => format!("delivered at {at} {tries}: {}", cut(&record.detail, 200)),
         DeliveryState::Dead => format!("GIVEN UP at {at} {tries}: {}", cut(&record.detail, 300)),
         DeliveryState::Suppressed => cut(&record.detail, 300),
-        DeliveryState::Discarded => format!("{} at {at}", cut(&record.detail, 300)),
+        DeliveryState::Discarded => {
+            let why = record.detail.strip_prefix("discarded: ").unwrap_or(&record.detail);
+            format!("discarded at {at}: {}", cut(why, 300))
+        }
+        // Nothing else says so: nobody tries it.
+        DeliveryState::Pending if record.detail.starts_with("orphaned: ") => cut(&record.detail, 400),
         DeliveryState::Pending if record.waiting_in_lane => "waits for an older message about the same task".to_owned(),
         DeliveryState::Pending if record.attempts == 0 => "waiting, not tried yet".to_owned(),
         DeliveryState::Pending => {

@@ -64,3 +64,24 @@ impl Deadline {
         self.0.saturating_sub(clock.monotonic())
     }
 }
+
+/// A wait in words, to a tenth of a second: what is left of a budget of a second is a hair less than that.
+pub(crate) fn in_words(wait: Duration) -> humantime::FormattedDuration {
+    const STEP: u128 = 100;
+    let millis = match wait.as_millis() {
+        short if short < STEP => short,
+        millis => (millis + STEP / 2) / STEP * STEP,
+    };
+    humantime::format_duration(Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_of_a_budget_is_said_as_the_budget() {
+        let words = |micros| in_words(Duration::from_micros(micros)).to_string();
+        assert_eq!([999_412, 14_999_900, 1_234_000, 42_000].map(words), ["1s", "15s", "1s 200ms", "42ms"]);
+    }
+}

@@ -37,6 +37,12 @@ impl Run {
         self
     }
 
+    /// Lets it talk to a program that serves.
+    #[must_use]
+    pub fn about(self, butler: &Proc) -> Self {
+        self.env("BUTLER_SERVER", &butler.address("api"))
+    }
+
     /// Runs it to its end.
     ///
     /// # Panics

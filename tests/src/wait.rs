@@ -1,6 +1,5 @@
 //! Waiting for another process: the one place where tests look again and again, because nothing else can tell them.
 
-use std::future::Future;
 use std::time::{Duration, Instant};
 
 /// How long a test waits for what should happen at once. `TEST_PATIENCE` (seconds) lengthens it for slow machines.
@@ -14,17 +13,26 @@ pub fn patience() -> Duration {
 ///
 /// # Panics
 /// When the patience is used up; `what` says what was waited for.
-pub async fn eventually<T, F, A>(what: &str, mut ask: F) -> T
-where
-    F: FnMut() -> A,
-    A: Future<Output = Option<T>>,
-{
+pub async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let started = Instant::now();
-    loop {
-        if let Some(answer) = ask().await {
-            return answer;
+    let asking = async {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        assert!(started.elapsed() < patience(), "waited {:?} in vain for: {what}", started.elapsed());
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    };
+    // A question that is never answered counts as well as one that is answered with no.
+    let answered = tokio::time::timeout(patience(), asking).await;
+    answered.unwrap_or_else(|_| panic!("waited {:?} in vain for: {what}", started.elapsed()))
+}
+
+/// Waits for what comes by itself.
+///
+/// # Panics
+/// When the patience is used up; `what` says what was waited for.
+pub async fn within<T>(what: &str, coming: impl Future<Output = T>) -> T {
+    let come = tokio::time::timeout(patience(), coming).await;
+    come.unwrap_or_else(|_| panic!("waited {:?} in vain for: {what}", patience()))
 }

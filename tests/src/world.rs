@@ -4,12 +4,13 @@ use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 
 use butler_core::event::{TaskEvent, TaskOutcome};
-use butler_core::simulator::inbox::HttpInbox;
+use butler_core::simulator::inbox::{HttpInbox, ReceivedRequest};
 use butler_core::source::decode::{Message, SchedulerMessage, encode};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{Proc, Run, eventually};
+use crate::certificates::export;
+use crate::{Proc, Run, ending, eventually, within};
 
 /// A folder with a configuration, and a webhook that receives.
 #[derive(Debug)]
@@ -51,6 +52,11 @@ impl World {
         std::fs::write(self.path(name), text).expect("a file");
     }
 
+    /// Puts certificates into the folder `certs`, as the QMC exports them; no site trusts them.
+    pub fn export_certificates(&self) {
+        export(&self.path("certs"));
+    }
+
     /// Writes the configuration: a site without a repository, the webhook with this path, a route of all that went wrong, and what is added.
     pub fn configure(&self, more: &str) {
         let url = self.hook.url("/hook");
@@ -76,10 +82,37 @@ impl World {
         self.write("butler.toml", &format!("{addresses}{text}"));
     }
 
+    /// What the webhook has received once there are so many requests.
+    pub async fn received(&self, count: usize) -> Vec<ReceivedRequest> {
+        within(&format!("{count} requests"), self.hook.wait_for(count)).await
+    }
+
     /// The program, not started yet.
     #[must_use]
     pub fn run(&self, args: &[&str]) -> Run {
         Run::new(&self.program, self.folder()).args(args)
+    }
+
+    /// Runs the program to its end, which should be a bad one: its exit code and what it says, fit for a snapshot.
+    pub async fn refused(&self, args: &[&str]) -> String {
+        let output = self.run(args).output().await;
+        assert!(!output.status.success(), "{args:?} succeeded");
+        ending(self, &output)
+    }
+
+    /// What a command about a running program says, fit for a snapshot.
+    pub async fn says(&self, butler: &Proc, args: &[&str]) -> String {
+        ending(self, &self.run(args).about(butler).output().await)
+    }
+
+    /// What a command about a running program says to programs.
+    ///
+    /// # Panics
+    /// If it fails, or says no JSON.
+    pub async fn json(&self, butler: &Proc, args: &[&str]) -> Value {
+        let output = self.run(args).args(&["--output", "json"]).about(butler).output().await;
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("JSON")
     }
 
     /// The program, serving.
@@ -135,6 +168,12 @@ pub fn a_failure(number: u128) -> TaskEvent {
         message: "Max retries reached".into(),
         names_unsure: false,
     }
+}
+
+/// Another failed execution of the same task.
+#[must_use]
+pub fn failed_again(task: &TaskEvent) -> TaskEvent {
+    TaskEvent { execution_id: Some(uuid::Uuid::new_v4()), ..task.clone() }
 }
 
 fn uuid(number: u128) -> uuid::Uuid {

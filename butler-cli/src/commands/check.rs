@@ -25,13 +25,14 @@ pub(crate) fn run(global: &Global, check: &Check) -> Result<(), Exit> {
         (Format::Text, Err(error)) => Err(error.into()),
         (Format::Text, Ok((config, warnings))) => {
             for warning in &warnings {
-                output::note(&format!("warning: {warning}"));
+                output::note(&warning.to_string());
             }
             if check.print {
                 output::write(&config.effective());
             } else {
-                let (sites, sinks, routes) = (config.sites.len(), config.sinks.len(), config.routes.len());
-                output::line(format!("{}: valid ({sites} sites, {sinks} sinks, {routes} routes)", global.config.display()));
+                let count = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+                let counts = [count(config.sites.len(), "site"), count(config.sinks.len(), "sink"), count(config.routes.len(), "route")];
+                output::line(format!("{}: valid ({})", global.config.display(), counts.join(", ")));
             }
             Ok(())
         }

@@ -44,13 +44,22 @@ pub(crate) async fn run(global: &Global, deliveries: &Deliveries) -> Result<(), 
             }
         }
         DeliveriesWhat::Retry { id } => {
-            let _: Value = client.post(&format!("/api/deliveries/{id}/retry"), &json!({})).await?;
-            output::line(format!("{id} is tried again"));
-            Ok(())
+            let changed = client.post(&format!("/api/deliveries/{id}/retry"), &json!({})).await?;
+            say(global, &changed, format!("{id} is tried again"))
         }
         DeliveriesWhat::Discard { id, why } => {
-            let _: Value = client.post(&format!("/api/deliveries/{id}/discard"), &json!({ "why": why })).await?;
-            output::line(format!("{id} is discarded"));
+            let changed = client.post(&format!("/api/deliveries/{id}/discard"), &json!({ "why": why })).await?;
+            say(global, &changed, format!("{id} is discarded"))
+        }
+    }
+}
+
+/// Says what became of a change.
+fn say(global: &Global, changed: &Value, words: String) -> Result<(), Exit> {
+    match global.output {
+        Format::Json => output::json(changed),
+        Format::Text => {
+            output::line(words);
             Ok(())
         }
     }

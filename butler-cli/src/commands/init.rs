@@ -27,6 +27,9 @@ pub(crate) fn run(global: &Global, init: &Init) -> Result<(), Exit> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             Err(Exit::unavailable(format!("{} is there already; `--force` overwrites it", path.display())))
         }
-        Err(error) => Err(Exit::unavailable(format!("can't write {}: {error}", path.display()))),
+        Err(error) => {
+            let remedy = if error.kind() == ErrorKind::NotFound { ". Its folder has to be there before" } else { "" };
+            Err(Exit::unavailable(format!("can't write {}: {error}{remedy}", path.display())))
+        }
     }
 }

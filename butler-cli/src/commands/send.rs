@@ -1,5 +1,6 @@
 //! `send`: the datagram that Qlik Sense would send.
 
+use std::io::ErrorKind;
 use std::net::{ToSocketAddrs, UdpSocket};
 
 use butler_core::event::{TaskEvent, TaskOutcome};
@@ -46,7 +47,11 @@ fn now() -> String {
 
 fn send_all(to: &SendTo, datagram: impl Fn(u32) -> Vec<u8>) -> Result<(), Exit> {
     let fault = |error: std::io::Error| Exit::unavailable(format!("can't send to {}: {error}", to.to));
-    let address = to.to.to_socket_addrs().map_err(fault)?.next();
+    let address = to.to.to_socket_addrs().map_err(|error| match error.kind() {
+        ErrorKind::InvalidInput => Exit::usage(format!("can't send to `{}`: expected host and port, such as 127.0.0.1:9998", to.to)),
+        _ => fault(error),
+    });
+    let address = address?.next();
     let Some(address) = address else { return Err(Exit::unavailable(format!("{} has no address", to.to))) };
     let socket = UdpSocket::bind(if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" }).map_err(fault)?;
     for index in 0..to.count {

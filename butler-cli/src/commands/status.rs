@@ -54,7 +54,7 @@ fn text(report: &Report, zone: &TimeZone) -> String {
         story::time(report.started, zone)
     );
     let IntakeReport { received, accepted, duplicates, queued, rejected } = &report.intake;
-    text += &format!("intake    {received} received, {accepted} accepted, {duplicates} told again, {queued} waiting\n");
+    text += &format!("intake    {received} received, {accepted} accepted, {duplicates} duplicates, {queued} waiting\n");
     for (reason, count) in rejected {
         text += &format!("          {count} rejected: {reason}\n");
     }

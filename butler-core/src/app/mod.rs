@@ -175,7 +175,7 @@ impl Builder {
         let Self { config, registry, clock, store, sources, enrichers } = self;
         let mut settings = config.resolve(&registry, Arc::clone(&clock))?;
         for warning in &settings.warnings {
-            tracing::warn!("{warning}");
+            tracing::warn!("{}", warning.in_one_line());
         }
         let health = Arc::new(Health::default());
         connect(&mut settings, enrichers, &clock, &health)?;

@@ -42,11 +42,19 @@ pub(super) fn find(config: &Config, site: &SiteConfig, issues: &mut Issues) -> O
             None
         }
     });
+    // A folder in which several are missing is the wrong folder, which is one fault.
+    let mut missing: Vec<(&str, String)> = Vec::new();
     for place in &mut places {
-        if let Some((key, path)) = place.as_ref().filter(|(_, path)| !path.is_file()) {
-            issues.at_with_help(key, format!("there is no file `{}`", path.display()), EXPORT);
-            *place = None;
+        if let Some((key, path)) = place.take_if(|(_, path)| !path.is_file()) {
+            let shown = format!("`{}`", path.display());
+            match missing.last_mut().filter(|(before, _)| *before == key) {
+                Some((_, all)) => *all = format!("{all}, nor {shown}"),
+                None => missing.push((key, shown)),
+            }
         }
+    }
+    for (key, all) in missing {
+        issues.at_with_help(key, format!("there is no file {all}"), EXPORT);
     }
     let [certificate, key, root] = places;
     let roots = root.as_ref().and_then(|(at, path)| noted(at, read_certificates(path), issues));

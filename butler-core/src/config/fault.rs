@@ -45,7 +45,9 @@ impl Fault {
             && let Some((_, expected)) = message.rsplit_once(", expected ")
         {
             let found = value.map_or(String::new(), |value| format!(", found {}", sort(value, secret)));
-            return fault(format!("expected {}{found}", wanted(expected)));
+            let wanted = wanted(expected);
+            let help = value.filter(|_| !secret).and_then(|value| unquoted(value, &wanted));
+            return Self::Value { message: format!("expected {wanted}{found}"), help };
         }
         // A message of the type itself; of a secret's only those are known not to quote it that are our own.
         match () {
@@ -76,6 +78,14 @@ fn sort(value: &Value, secret: bool) -> String {
         Value::Array(_) => "an array".into(),
         Value::Table(_) => "a table".into(),
     }
+}
+
+/// What to do about a number, or a `true`, that was written as text.
+fn unquoted(value: &Value, wanted: &str) -> Option<String> {
+    let text = value.as_str()?;
+    let is_number = wanted.contains("number") && text.parse::<f64>().is_ok();
+    let is_flag = wanted.contains("`true`") && text.parse::<bool>().is_ok();
+    (is_number || is_flag).then(|| format!("write it without the quotes: {text}"))
 }
 
 /// What a deserializer expected, without the names of types.
@@ -116,6 +126,12 @@ mod tests {
             text("invalid type: string \"x\", expected u16", string("x"), false),
             "expected a whole number from 0 to 65535, found text|"
         );
+        let number = "invalid type: string \"4242\", expected u16";
+        assert_eq!(
+            text(number, string("4242"), false),
+            "expected a whole number from 0 to 65535, found text|write it without the quotes: 4242"
+        );
+        assert!(!text(number, string("4242"), true).contains("4242"));
         assert_eq!(text("it is hunter2", string("hunter2"), false), "it is hunter2|");
         assert!(!text("it is hunter2", string("hunter2"), true).contains("hunter2"));
         assert!(!text("unknown variant `hunter2`, expected `a` or `b`", string("hunter2"), true).contains("hunter2"));

@@ -65,6 +65,17 @@ impl fmt::Display for Issue {
     }
 }
 
+impl Issue {
+    /// The same for a log, which knows the severity and wants one line.
+    #[must_use]
+    pub fn in_one_line(&self) -> String {
+        let place = self.file.as_ref().map(|file| self.line.map_or_else(|| format!("{file}: "), |line| format!("{file}:{line}: ")));
+        let key = if self.key.is_empty() { String::new() } else { format!("{}: ", self.key) };
+        let help = self.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+        format!("{}{key}{}{help}", place.unwrap_or_default(), self.message)
+    }
+}
+
 /// Faults and warnings, each at the key that it is about.
 ///
 /// Whoever checks something says where it stands with [`within`](Self::within), and names the key below that place. Of a configuration that was read from a
@@ -140,6 +151,7 @@ impl Issues {
             BuildError::Secret { key, source } => self.at(key, source.to_string()),
             BuildError::File { key, path, why } => self.at(key, format!("can't read `{}`: {why}", path.display())),
             BuildError::Invalid { key, why } => self.at(key, why.clone()),
+            BuildError::Several(errors) => errors.iter().for_each(|error| self.build_error(error)),
         }
     }
 
@@ -161,7 +173,7 @@ impl Issues {
     }
 
     /// Adds a fault of syntax.
-    pub(super) fn syntax(&mut self, line: usize, column: usize, message: String, excerpt: String) {
+    pub(super) fn syntax(&mut self, line: usize, column: usize, message: String, excerpt: String, help: Option<String>) {
         self.found.push(Issue {
             severity: Severity::Error,
             file: self.source.as_ref().map(|source| Arc::clone(&source.label)),
@@ -170,7 +182,7 @@ impl Issues {
             key: String::new(),
             message,
             excerpt: Some(excerpt),
-            help: None,
+            help,
         });
     }
 

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::issues::Issues;
+use super::issues::{Issues, Severity};
 use super::model::{ApiConfig, LogConfig, RouteConfig, RoutingConfig, SinkEntry, SiteConfig, StoreConfig, UdpConfig};
 use super::read::{Privacy, read};
 use super::source::Source;
+use super::spoilt::spoilt_paths;
 use crate::sink::Links;
 
 /// A configuration, read but not yet checked against the types of sink that there are.
@@ -89,7 +90,9 @@ impl fmt::Display for Faults<'_> {
             1 => f.write_str("one thing is wrong with the configuration:")?,
             count => write!(f, "{count} things are wrong with the configuration:")?,
         }
-        self.0.iter().try_for_each(|issue| write!(f, "\n{issue}"))
+        // What keeps the program from starting comes first.
+        let errors = self.0.iter().filter(|issue| issue.severity == Severity::Error);
+        errors.chain(self.0.warnings()).try_for_each(|issue| write!(f, "\n{issue}"))
     }
 }
 
@@ -119,6 +122,7 @@ impl Config {
     pub(super) fn parse(label: &str, text: &str, base_dir: PathBuf) -> Result<Self, ConfigError> {
         let (source, table) = Source::parse(label, text).map_err(ConfigError::Invalid)?;
         let mut found = Issues::of(Some(source));
+        spoilt_paths(&table, "", &mut found);
         let root: Root = read(table, Privacy::Open, &mut found).unwrap_or_default();
         let Root { sites, sinks, routes, routing, store, udp, api, log, links } = root;
         Ok(Self { sites, sinks, routes, routing, store, udp, api, log, links, base_dir, found })

@@ -21,6 +21,7 @@ mod read;
 mod resolve;
 mod secret;
 mod source;
+mod spoilt;
 #[cfg(test)]
 mod tests;
 mod values;

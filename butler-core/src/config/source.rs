@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::issues::{Issues, around, join, segment};
 use super::secret::looks_secret;
+use super::spoilt::SINGLE_QUOTES;
 
 /// A file that was read: how it is called, and the line of each of its keys.
 #[derive(Debug)]
@@ -47,7 +48,10 @@ impl Source {
             // What follows in the same line mostly comes of the first fault.
             if line > last {
                 let before = &text[starts[line - 1]..floor(text, start)];
-                issues.syntax(line, before.chars().count() + 1, error.message().replace('\n', " "), excerpt(text, &starts, line));
+                let raw = &text[starts[line - 1]..starts.get(line).copied().unwrap_or(text.len())];
+                let help = (raw.contains('\\') && raw.contains('"')).then(|| SINGLE_QUOTES.to_owned());
+                let message = error.message().replace('\n', " ");
+                issues.syntax(line, before.chars().count() + 1, message, excerpt(text, &starts, line), help);
                 last = line;
             }
         }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::Enricher;
 use super::which::{Fit, agrees, fit};
-use crate::clock::{Clock, Deadline};
+use crate::clock::{Clock, Deadline, in_words};
 use crate::event::{
     AppFacts, Body, Event, ExecutionResult, Fact, FactSheet, Facts, LogLines, Needs, ScriptLog, TaskEvent, TaskFacts, TaskOutcome, TaskType,
 };
@@ -102,7 +102,7 @@ impl Enricher for QlikEnricher {
             () = run.all() => {}
             () = self.clock().sleep(budget) => {
                 let address = self.client.address();
-                let within = humantime::format_duration(Duration::from_millis(u64::try_from(budget.as_millis()).unwrap_or(u64::MAX)));
+                let within = in_words(budget);
                 let why = match self.client.failure_since(began) {
                     Some(why) => format!("the repository at {address} gave no answer within {within}: {why}"),
                     None => format!("the repository at {address} did not answer within {within}"),

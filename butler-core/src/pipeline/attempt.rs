@@ -13,6 +13,7 @@ use super::plan::{Plan, SinkPlan};
 use super::route::missing_lines;
 use crate::clock::Clock;
 use crate::event::{Event, SinkName};
+use crate::sink::words::by_reason;
 use crate::sink::{Delivery, DeliveryError, Links, Message, Reason, Receipt, Rendering, Retry, SiteInfo};
 use crate::store::{Lease, LeaseToken, LimitState, Settlement, Suppression};
 
@@ -44,8 +45,9 @@ impl Attempts {
         let (token, event) = (lease.token, Arc::clone(&lease.event));
         let now = self.clock.now();
         if now >= lease.expires {
-            let since = lease.failing_since.map_or_else(String::new, |since| format!("; it has been failing since {since}"));
-            let error = DeliveryError::permanent(Reason::Expired, format!("too old: it was to be delivered by {}{since}", lease.expires));
+            let since = lease.failing_since.map_or_else(String::new, |since| format!("; it has been failing since {since:.0}"));
+            let error =
+                DeliveryError::permanent(Reason::Expired, format!("too old: it was to be delivered by {:.0}{since}", lease.expires));
             return Ended { token, event, settlement: Settlement::Dead { error }, sign: Sign::None };
         }
         let mut held_back = 0;
@@ -101,7 +103,7 @@ impl Attempts {
             result = self.deliver(lease, &message).await;
         }
         if let (None, false) = (&fault, missing.is_empty()) {
-            fault = Some(format!("sent without {}", missing.join("; ")));
+            fault = Some(format!("sent without {}", by_reason(&missing).join("; ")));
         }
         (result, message, fault, self.clock.monotonic().saturating_sub(started))
     }

@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use tokio::sync::watch;
 
 use super::plan::Plan;
-use crate::clock::{Clock, Deadline};
+use crate::clock::{Clock, Deadline, in_words};
 use crate::enrich::Enricher;
 use crate::event::{Event, EventId, FactSheet, Facts, Needs};
 use crate::store::Journal;
@@ -24,7 +24,7 @@ pub(super) async fn look_up(
     budget: Duration,
 ) {
     let Some(enricher) = enricher else {
-        let why = format!("there is no connection to the site `{}`", event.site);
+        let why = format!("nobody can be asked: the configuration has no certificates for the site `{}`", event.site);
         return sheet.update(|facts| facts.give_up(needs, &why));
     };
     let deadline = Deadline::after(clock, budget);
@@ -38,9 +38,13 @@ pub(super) async fn look_up(
                 "looking for it failed inside the program".to_owned()
             }
         },
-        () = clock.sleep(budget) => format!("no answer within {}", humantime::format_duration(budget)),
+        () = clock.sleep(budget) => no_answer(budget),
     };
     sheet.update(|facts| facts.give_up(needs, &why));
+}
+
+fn no_answer(budget: Duration) -> String {
+    format!("no answer within {}", in_words(budget))
 }
 
 /// How many finished look-ups are kept at hand.
@@ -107,7 +111,10 @@ impl FactDesk {
             drop(working);
             self.save(event.id, &entry).await;
         }
-        Arc::new(entry.sheet.snapshot())
+        let mut facts = entry.sheet.snapshot();
+        // Whoever waited for another's look-up in vain has to say what is missing as well.
+        facts.give_up(needs, &no_answer(self.plan.budgets.showing));
+        Arc::new(facts)
     }
 
     /// A script log is read once for all sinks: as many lines as the one that wants most.

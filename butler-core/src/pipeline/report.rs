@@ -49,7 +49,7 @@ impl Reporter {
         }
         let title = format!("Butler can't reach `{sink}`");
         let text = format!(
-            "It has been down since {since}: {error}. Messages wait and go out once it is back. `butler-cli test-sink {sink}` tries it."
+            "It has been down since {since:.0}: {error}. Messages wait and go out once it is back. `butler-cli test-sink {sink}` tries it."
         );
         let fields = [("sink", sink.to_string()), ("since", since.to_string())];
         self.tell("butler.sink_down", self.site.clone(), title, text, fields, format!("down|{sink}|{since}"));

@@ -105,11 +105,13 @@ impl Message {
     pub fn preview(&self) -> String {
         const LONGEST: usize = 500;
         let text = self.text.as_deref().unwrap_or(&self.body);
-        let start = text.chars().take(LONGEST);
-        match &self.subject {
-            Some(subject) => subject.chars().chain("\n".chars()).chain(start).take(LONGEST).collect(),
-            None => start.collect(),
+        let subject = self.subject.iter().flat_map(|subject| subject.chars().chain(['\n']));
+        let mut all = subject.chain(text.chars());
+        let mut preview: String = all.by_ref().take(LONGEST).collect();
+        if all.next().is_some() {
+            preview.push('…');
         }
+        preview
     }
 }
 

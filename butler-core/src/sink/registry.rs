@@ -91,6 +91,9 @@ pub enum BuildError {
         /// What is wrong, and what to do.
         why: String,
     },
+    /// Several things at once.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Several(Vec<BuildError>),
 }
 
 type Make = dyn Fn(OptionsTable, &SinkContext, &mut Issues) -> Option<Arc<dyn Sink>> + Send + Sync;

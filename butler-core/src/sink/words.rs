@@ -162,6 +162,11 @@ pub fn notes(rendering: &Rendering<'_>) -> Vec<String> {
 
 /// One note for everything that is missing for the same reason.
 fn missing(lines: &[String]) -> Vec<String> {
+    by_reason(lines).into_iter().map(|what| one_line(&format!("Not known: {what}"))).collect()
+}
+
+/// What is missing, with everything that is for the same reason in one: `task, app (the repository does not answer)`.
+pub(crate) fn by_reason(lines: &[String]) -> Vec<String> {
     let mut by_reason: Vec<(&str, Vec<&str>)> = Vec::new();
     for line in lines {
         let (what, why) = line.split_once(": ").unwrap_or((line, ""));
@@ -170,11 +175,11 @@ fn missing(lines: &[String]) -> Vec<String> {
             None => by_reason.push((why, vec![what])),
         }
     }
-    let note = |(why, what): (&str, Vec<&str>)| match why {
-        "" => format!("Not known: {}", what.join(", ")),
-        why => format!("Not known: {} ({why})", what.join(", ")),
+    let words = |(why, what): (&str, Vec<&str>)| match why {
+        "" => what.join(", "),
+        why => format!("{} ({why})", what.join(", ")),
     };
-    by_reason.into_iter().map(note).map(|note| one_line(&note)).collect()
+    by_reason.into_iter().map(words).collect()
 }
 
 /// The whole message as plain text; `fault` says why it is no more than that.

@@ -28,7 +28,7 @@ pub(super) fn delivered(receipt: Receipt, fault: Option<String>) -> String {
 
 pub(super) fn suppressed(by: &Suppression) -> String {
     let Suppression::RateLimit { held_by, until } = by;
-    format!("held back until {until} by the rate limit: delivery {held_by} was sent")
+    format!("held back until {until:.0} by the rate limit: delivery {held_by} was sent")
 }
 
 pub(super) fn discarded(why: &str) -> String {

@@ -1,5 +1,6 @@
 //! Templates in files.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -75,7 +76,15 @@ impl TemplateFile {
     /// A file that can't be read or compiled, named.
     pub fn load(&self) -> Result<Arc<Template>, RenderError> {
         let shown = self.path.display();
-        let source = std::fs::read_to_string(&self.path).map_err(|why| RenderError(format!("can't read the template `{shown}`: {why}")))?;
+        let source = std::fs::read_to_string(&self.path).map_err(|error| {
+            let why = match error.kind() {
+                ErrorKind::NotFound => "there is no such file".to_owned(),
+                ErrorKind::InvalidData => "it is not UTF-8 text".to_owned(),
+                _ if self.path.is_dir() => "it is a folder".to_owned(),
+                _ => error.to_string(),
+            };
+            RenderError(format!("can't read the template `{shown}`: {why}"))
+        })?;
         let partials = self.partials.as_ref().map_or(Ok(Vec::new()), Partials::read)?;
         // A thread that panicked here left either the old or the new one.
         let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,11 +1,12 @@
 //! The program as it is, with a store that a test can break.
 //!
-//! `BUTLER_TEST_DIE=after-commit:settle:3` ends the process, as a power loss would, at the third commit that carries a settlement; `BUTLER_TEST_LOSE=7` makes the store lose every
-//! seventh event that it has accepted. Both need `BUTLER_TEST_STORE`, the database file.
+//! `BUTLER_TEST_DIE=after-commit:settle:3` ends the process, as a power loss would, at the third commit that carries a settlement, counted from the first
+//! event on; `BUTLER_TEST_LOSE=7` has the store forget a delivery after every seventh commit that decides where events go. Both need `BUTLER_TEST_STORE`,
+//! the database file.
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use butler_cli::Program;
 use butler_core::clock::SystemClock;
@@ -18,13 +19,25 @@ fn main() -> ExitCode {
 }
 
 fn open(path: &str) -> Arc<dyn Store> {
-    let failpoints = std::env::var("BUTLER_TEST_DIE").map_or_else(|_| Failpoints::default(), |text| die_at(&text));
+    let failpoints = match (std::env::var("BUTLER_TEST_DIE"), std::env::var("BUTLER_TEST_LOSE")) {
+        (Ok(text), _) => die_at(&text),
+        (Err(_), Ok(every)) => lose(path.to_owned(), every.parse().expect("a number")),
+        (Err(_), Err(_)) => Failpoints::default(),
+    };
     let settings = SqliteSettings { path: path.into() };
-    let store = SqliteStore::open_with(settings, Arc::new(SystemClock::default()), failpoints).expect("the store opens");
-    match std::env::var("BUTLER_TEST_LOSE") {
-        Ok(_every) => Arc::new(store),
-        Err(_) => Arc::new(store),
-    }
+    Arc::new(SqliteStore::open_with(settings, Arc::new(SystemClock::default()), failpoints).expect("the store opens"))
+}
+
+fn lose(path: String, every: u64) -> Failpoints {
+    let decided = AtomicU64::new(0);
+    Failpoints::new(move |reached, calls| {
+        let is_decision = reached == Failpoint::AfterCommit && calls.contains(&Call::Route);
+        if is_decision && decided.fetch_add(1, Ordering::Relaxed) % every == every - 1 {
+            let store = rusqlite::Connection::open(&path).expect("the store opens once more");
+            let latest = "DELETE FROM deliveries WHERE seq = (SELECT max(seq) FROM deliveries WHERE state = 0)";
+            store.execute(latest, []).expect("a delivery is forgotten");
+        }
+    })
 }
 
 fn die_at(text: &str) -> Failpoints {
@@ -44,8 +57,14 @@ fn die_at(text: &str) -> Failpoints {
         other => panic!("no call {other:?}"),
     };
     let left = AtomicU64::new(parts.next().and_then(|n| n.parse().ok()).expect("a number"));
+    let began = AtomicBool::new(false);
     Failpoints::new(move |reached, calls| {
-        if reached == point && calls.contains(&call) && left.fetch_sub(1, Ordering::Relaxed) == 1 {
+        // What the stages ask for before there is anything to do, be it before or after the program says that it is ready, is not counted.
+        if calls.contains(&Call::Append) {
+            began.store(true, Ordering::Relaxed);
+        }
+        let counts = began.load(Ordering::Relaxed) && reached == point && calls.contains(&call);
+        if counts && left.fetch_sub(1, Ordering::Relaxed) == 1 {
             std::process::abort();
         }
     })

@@ -105,6 +105,15 @@ async fn killed_at_any_moment_it_loses_nothing_that_it_accepted() {
     assert!(lost.is_empty(), "{} losses: {lost:#?}", lost.len());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_loses_is_found_out() {
+    let world = World::new(PROGRAM).await;
+    world.configure("");
+    let store = world.path("butler.db").display().to_string();
+    let lost = kill_again_and_again(&world, 5, &[("BUTLER_TEST_STORE", &store), ("BUTLER_TEST_LOSE", "1")]).await;
+    assert!(lost.iter().any(|loss| loss.ends_with("has no delivery")), "nothing was noticed: {lost:#?}");
+}
+
 /// One row of the table in the store's documentation: the process dies at a point, and is started again.
 async fn dies_at(point: &str) -> (World, Vec<Value>) {
     let world = World::new(PROGRAM).await;

@@ -1,8 +1,21 @@
 //! The whole program as a process.
 
+mod command_deliveries;
+mod command_events;
+mod command_files;
 mod crash;
 mod delivery;
 mod demo;
+mod email;
+mod faults_config;
+mod faults_start;
+mod faults_templates;
+mod faults_usage;
+mod messages;
+mod outages;
+mod qrs;
+mod qrs_trouble;
+mod restarts;
 mod simulate;
 
 /// The program under test.

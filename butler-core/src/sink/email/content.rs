@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::EmailConfig;
 use super::recipients::Recipients;
 use crate::event::{Kind, LogLines, Needs, TaskOutcome, TaskType};
-use crate::sink::kinds::ByKind;
+use crate::sink::kinds::{ByKind, load_all};
 use crate::sink::{BuildError, Message, RenderError, Rendering, SinkContext, UserForm, words};
 use crate::template::{Escape, Partials, Template, TemplateFile, fields};
 
@@ -41,13 +41,16 @@ impl Content {
         let built_in = |source: &str| compile("the built-in template", source, Escape::Html, "template_file");
         let partials = config.partials_dir.as_ref().map(|folder| Partials::new(context.path(folder)));
         let file = |path: &PathBuf| TemplateFile::new(context.path(path), Escape::Html, partials.clone());
+        let task_file = config.template_file.as_ref().map(file);
+        let files = ByKind::new(&config.template_files, file);
+        load_all(task_file.as_ref(), &files)?;
         Ok(Self {
             subject: subject(&config.subject)?,
             subjects: ByKind::new(&subjects?, Arc::clone),
             task: built_in(include_str!("templates/task.handlebars"))?,
             other: built_in(include_str!("templates/other.handlebars"))?,
-            task_file: config.template_file.as_ref().map(file),
-            files: ByKind::new(&config.template_files, file),
+            task_file,
+            files,
             script_log: LogLines { head: config.head_script_log_lines, tail: config.tail_script_log_lines },
         })
     }

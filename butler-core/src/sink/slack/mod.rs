@@ -133,6 +133,9 @@ impl SinkConfig for SlackConfig {
             template.map_err(|fault| BuildError::Invalid { key: "basic_template", why: fault.to_string() })
         };
         let file = |path: &PathBuf| TemplateFile::new(context.path(path), Escape::SlackJson, None);
+        let task_file = self.template_file.as_ref().map(file);
+        let files = ByKind::new(&self.template_files, file);
+        kinds::load_all(task_file.as_ref(), &files)?;
         let mut sender = Map::new();
         for (key, value) in [("username", &self.username), ("channel", &self.channel), ("icon_emoji", &self.icon_emoji)] {
             if let Some(value) = value {
@@ -148,8 +151,8 @@ impl SinkConfig for SlackConfig {
             },
             task: built_in("the built-in template", include_str!("templates/task.handlebars"), Escape::SlackJson)?,
             other: built_in("the built-in template", include_str!("templates/other.handlebars"), Escape::SlackJson)?,
-            task_file: self.template_file.as_ref().map(file),
-            files: ByKind::new(&self.template_files, file),
+            task_file,
+            files,
             script_log: LogLines { head: self.head_script_log_lines, tail: self.tail_script_log_lines },
         }))
     }

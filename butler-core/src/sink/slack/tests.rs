@@ -86,8 +86,10 @@ fn rendered(sink: &dyn Sink, sample: &Sample) -> Value {
 fn with_file(source: &str, options: &str) -> (tempfile::TempDir, Arc<dyn Sink>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("t.handlebars");
-    std::fs::write(&path, source).unwrap();
+    // It is read for every message; one that is broken from the start makes no sink.
+    std::fs::write(&path, "{}").unwrap();
     let sink = sink(&format!("template_file = '{}'\n{options}", path.display()));
+    std::fs::write(&path, source).unwrap();
     (folder, sink)
 }
 
@@ -202,9 +204,10 @@ fn faults_of_a_template_name_its_file() {
     };
     let all = [r#"{ "text": {{taskName}} }"#, "[]", "{{#if a}}", "{{nope 1}}", "{{> other}}"].map(fault).join("\n");
     insta::assert_snapshot!(all);
-    let gone = sink("template_file = 'no-such-file.handlebars'");
+    let (folder, gone) = with_file("{}", "");
+    std::fs::remove_file(folder.path().join("t.handlebars")).unwrap();
     let fault = gone.render(&Sample::reload(TaskOutcome::Failed).rendering()).unwrap_err().to_string();
-    assert!(fault.starts_with("can't read the template `") && fault.contains("no-such-file.handlebars`: "), "{fault}");
+    assert!(fault.starts_with("can't read the template `") && fault.ends_with("t.handlebars`: there is no such file"), "{fault}");
 }
 
 #[test]
