@@ -2,6 +2,7 @@
 
 mod clock;
 mod fake_sink;
+mod faulty_store;
 mod http_remote;
 pub mod sink_samples;
 pub mod sink_suite;
@@ -9,4 +10,5 @@ pub mod store_suite;
 
 pub use clock::TestClock;
 pub use fake_sink::{FakeSink, Taken};
+pub use faulty_store::{FaultyStore, StoreFault};
 pub use http_remote::{HttpRemote, closed_port, make_sink, sink_context};

@@ -148,11 +148,11 @@ impl Ledger {
     fn add(&mut self, event: EventId, delivery: NewDelivery, now: Timestamp, wakes: &mut Wakes) {
         let NewDelivery { sink, target, lane, limit, route, class, expires } = delivery;
         let id = DeliveryId::of(event, &sink, &target);
+        self.last_number += 1;
+        let number = self.last_number;
         if self.numbers.contains_key(&id) {
             return;
         }
-        self.last_number += 1;
-        let number = self.last_number;
         wakes.sinks.insert(sink.clone());
         let record = DeliveryRecord {
             id,

@@ -48,4 +48,7 @@ pub use writer::Call;
 
 #[cfg(test)]
 #[cfg(feature = "testkit")]
+mod model;
+#[cfg(test)]
+#[cfg(feature = "testkit")]
 mod tests;

@@ -131,3 +131,6 @@ macro_rules! store_suite {
         )+
     };
 }
+
+#[cfg(test)]
+pub(crate) mod tests;
