@@ -1,14 +1,16 @@
 //! The one message that does not pass through the journal: that the journal itself fails.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use jiff::SignedDuration;
 use uuid::Uuid;
 
 use super::plan::Plan;
 use crate::clock::Clock;
-use crate::event::{Body, DeliveryId, Event, EventId, Facts, Kind, Notice, SinkName};
+use crate::event::{Body, DeliveryId, Event, EventId, Facts, Kind, Notice, SinkName, SiteName};
 use crate::sink::{Delivery, Rendering, TargetRequest};
 use crate::store::StoreError;
 
@@ -38,10 +40,10 @@ impl Alarm {
         *last = Some(now);
         drop(last);
         let text = format!("New events are kept in memory only, and are lost if Butler stops now. {error}");
-        let Some(site) = self.plan.sites.values().next() else { return };
+        let site = self.plan.sites.keys().next().cloned().unwrap_or_else(|| SiteName::from("butler"));
         let event = Arc::new(Event {
             id: EventId(Uuid::now_v7()),
-            site: site.info.name.clone(),
+            site,
             kind: Kind::Other("butler.store_failing".into()),
             at: now,
             received: now,
@@ -57,16 +59,25 @@ impl Alarm {
 }
 
 async fn tell(plan: Arc<Plan>, name: SinkName, event: Arc<Event>, clock: Arc<dyn Clock>) {
-    let (Some(sink), Some(site)) = (plan.sinks.get(&name), plan.sites.get(&event.site)) else { return };
+    let Some(sink) = plan.sinks.get(&name) else { return };
+    let site = plan.site_info(&event.site);
     let facts = Facts::default();
     for target in sink.sink.targets(&TargetRequest { event: &event, facts: &facts, recipients: None }) {
-        let rendering = Rendering { event: &event, facts: &facts, target: &target, site: &site.info, held_back: 0, missing: &[] };
-        let message = sink.sink.render(&rendering).unwrap_or_else(|error| sink.sink.plain(&rendering, &error.to_string()));
+        let rendering = Rendering { event: &event, facts: &facts, target: &target, site: &site, held_back: 0, missing: &[] };
+        let why = match catch_unwind(AssertUnwindSafe(|| sink.sink.render(&rendering))) {
+            Ok(Ok(message)) => Ok(message),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("rendering the message panicked".to_owned()),
+        };
+        let message = why.unwrap_or_else(|why| sink.sink.plain(&rendering, &why));
         let key = DeliveryId::of(event.id, &name, &target);
         let delivery = Delivery { key, event: &event, target: &target, message: &message, attempt: 1 };
         let limit = sink.timeout.max(Duration::from_secs(1));
         let told = tokio::select! {
-            told = sink.sink.deliver(&delivery) => told.map_err(|error| error.to_string()),
+            told = AssertUnwindSafe(sink.sink.deliver(&delivery)).catch_unwind() => match told {
+                Ok(told) => told.map_err(|error| error.to_string()),
+                Err(_) => Err("the sink panicked".to_owned()),
+            },
             () = clock.sleep(limit) => Err("no answer in time".to_owned()),
         };
         match told {

@@ -7,18 +7,21 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 
+use super::backoff::asked;
 use super::breaker::Sign;
 use super::lookup::FactDesk;
 use super::plan::{Plan, SinkPlan};
 use super::route::missing_lines;
 use crate::clock::Clock;
-use crate::event::{Event, SinkName};
+use crate::event::{Event, Facts, SinkName};
 use crate::sink::words::by_reason;
-use crate::sink::{Delivery, DeliveryError, Links, Message, Reason, Receipt, Rendering, Retry, SiteInfo};
+use crate::sink::{Delivery, DeliveryError, Message, Reason, Receipt, Rendering, Retry};
 use crate::store::{Lease, LeaseToken, LimitState, Settlement, Suppression};
 
 /// A lane's head that keeps failing while its sink delivers others is overtaken after this time.
 const OVERTAKE_AFTER: SignedDuration = SignedDuration::from_mins(5);
+/// After so many leases that never returned a message goes out in plain words and without a look-up: one of the two may be what takes the process down.
+const PLAIN_AFTER_LOST: u32 = 2;
 
 /// What every attempt of a sink needs.
 #[derive(Debug)]
@@ -60,7 +63,7 @@ impl Attempts {
         }
         let (result, message, fault, took) = self.send(&lease, held_back).await;
         let sign = match &result {
-            Err(error) if error.reason.concerns_sink() => Sign::Fails,
+            Err(error) if error.reason.concerns_sink() => Sign::Fails(asked(error.retry)),
             Err(error) if error.reason == Reason::Panicked => Sign::None,
             _ => Sign::Works,
         };
@@ -87,11 +90,22 @@ impl Attempts {
     /// Renders and sends; a message that can't be rendered or is too long leaves in plain words.
     async fn send(&self, lease: &Lease, held_back: u64) -> (Result<Receipt, DeliveryError>, Message, Option<String>, Duration) {
         let needs = self.sink.sink.needs();
-        let facts = self.desk.facts(&lease.event, &lease.facts, needs).await;
+        let lost = (lease.lost >= PLAIN_AFTER_LOST).then(|| format!("{} earlier attempts never returned", lease.lost));
+        let facts = match &lost {
+            Some(why) => {
+                let mut facts = Facts::clone(&lease.facts);
+                facts.give_up(needs, &format!("left out, because {why}"));
+                Arc::new(facts)
+            }
+            None => self.desk.facts(&lease.event, &lease.facts, needs).await,
+        };
         let missing = missing_lines(needs, &facts);
-        let site = self.site(lease);
+        let site = self.plan.site_info(&lease.event.site);
         let rendering = Rendering { event: &lease.event, facts: &facts, target: &lease.target, site: &site, held_back, missing: &missing };
-        let (mut message, mut fault) = self.render(&rendering);
+        let (mut message, mut fault) = match lost {
+            Some(why) => (self.plain(&rendering, &why), Some(why)),
+            None => self.render(&rendering),
+        };
         let started = self.clock.monotonic();
         let mut result = self.deliver(lease, &message).await;
         if let Err(DeliveryError { reason: Reason::TooLarge, message: why, .. }) = &result
@@ -106,14 +120,6 @@ impl Attempts {
             fault = Some(format!("sent without {}", by_reason(&missing).join("; ")));
         }
         (result, message, fault, self.clock.monotonic().saturating_sub(started))
-    }
-
-    fn site(&self, lease: &Lease) -> Arc<SiteInfo> {
-        match self.plan.sites.get(&lease.event.site) {
-            Some(site) => Arc::clone(&site.info),
-            // The site was taken out of the configuration while its events waited.
-            None => Arc::new(SiteInfo { name: lease.event.site.clone(), links: Links::default(), time_zone: jiff::tz::TimeZone::UTC }),
-        }
     }
 
     fn render(&self, rendering: &Rendering<'_>) -> (Message, Option<String>) {
@@ -149,7 +155,8 @@ impl Attempts {
     }
 }
 
-/// How long a lease is held: longer than its attempt can take, so that it runs out only when something is very wrong.
+/// How long a lease is held: longer than its attempt can take, and the one before it for which it waits, so that it runs out only when something is very wrong.
 pub(super) fn hold(plan: &Plan, sink: &SinkPlan) -> Duration {
-    2 * sink.timeout + plan.budgets.showing + Duration::from_secs(30)
+    let attempt = plan.budgets.showing + 2 * sink.timeout;
+    2 * attempt + Duration::from_secs(30)
 }

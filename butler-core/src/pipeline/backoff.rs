@@ -8,6 +8,14 @@ use crate::sink::Retry;
 /// The longest wait that a remote may ask for.
 const LONGEST_ASKED: Duration = Duration::from_hours(1);
 
+/// The wait that a remote asked for, within reason; `None` if it asked for none.
+pub(super) fn asked(retry: Retry) -> Option<Duration> {
+    match retry {
+        Retry::After(asked) => Some(asked.min(LONGEST_ASKED)),
+        Retry::Never | Retry::Backoff => None,
+    }
+}
+
 impl RetryPolicy {
     /// The wait after the given number of attempts; `None` if trying again would not help. Between half and all of the doubled wait, so that
     /// those who failed together do not come back together.
@@ -16,7 +24,7 @@ impl RetryPolicy {
         match retry {
             Retry::Never => None,
             Retry::Backoff => Some(backoff),
-            Retry::After(asked) => Some(asked.min(LONGEST_ASKED).max(self.first)),
+            Retry::After(_) => asked(retry).map(|asked| asked.max(self.first)),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How everything stands right now: what readiness, `doctor` and the admin API ask.
+//! How everything stands right now: what readiness and the admin API ask.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::event::{SinkName, SiteName, SourceName};
+use crate::event::{EventId, SinkName, SiteName, SourceName};
 
 /// How everything stands. The stages write, whoever wants to know takes a report.
 #[derive(Debug, Default)]
@@ -23,6 +23,20 @@ pub struct HealthReport {
     pub sinks: BTreeMap<SinkName, SinkHealth>,
     /// Sites that can be asked.
     pub sites: BTreeMap<SiteName, SiteHealth>,
+    /// What went wrong and was on no route, since the start; `None` if there was nothing.
+    #[serde(default)]
+    pub unrouted: Option<Unrouted>,
+}
+
+/// What went wrong and was on no route: the routes leave a gap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unrouted {
+    /// How many of these events the fallback was told of.
+    pub to_fallback: u64,
+    /// How many nobody was told of.
+    pub to_nobody: u64,
+    /// The latest of them.
+    pub latest: EventId,
 }
 
 impl HealthReport {

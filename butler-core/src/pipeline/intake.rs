@@ -11,7 +11,7 @@ use super::alarm::Alarm;
 use super::health::Health;
 use crate::clock::Clock;
 use crate::event::NewEvent;
-use crate::source::{IntakeError, IntakeQueue, IntakeRequest, Stop, decode};
+use crate::source::{IntakeError, IntakeQueue, IntakeRequest, RejectReason, Rejection, Stop, decode};
 use crate::store::{Appended, Journal, StoreError};
 
 /// How many events go into the journal at once at the most.
@@ -28,6 +28,15 @@ pub(super) struct IntakeStage {
     pub(super) health: Arc<Health>,
     pub(super) alarm: Alarm,
     pub(super) stop: Stop,
+    pub(super) held: Held,
+}
+
+/// What was taken from the queue and is not in the journal yet. It outlives a panic of the journal, and is handed in again.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    events: Vec<NewEvent>,
+    /// Who waits for an answer, event by event.
+    replies: Vec<Option<Reply>>,
 }
 
 type Reply = oneshot::Sender<Result<Appended, IntakeError>>;
@@ -36,6 +45,7 @@ impl IntakeStage {
     /// Works until it is told to stop, then empties the queue.
     pub(super) async fn run(&mut self) {
         loop {
+            self.append().await;
             let requests = tokio::select! {
                 biased;
                 requests = self.queue.take(GROUP) => requests,
@@ -47,25 +57,16 @@ impl IntakeStage {
             if requests.is_empty() {
                 return;
             }
-            let (events, replies) = self.decode(requests);
-            self.append(events, replies).await;
+            self.decode(requests);
         }
     }
 
-    fn decode(&self, requests: Vec<IntakeRequest>) -> (Vec<NewEvent>, Vec<Option<Reply>>) {
-        let mut events = Vec::with_capacity(requests.len());
-        let mut replies = Vec::with_capacity(requests.len());
+    fn decode(&mut self, requests: Vec<IntakeRequest>) {
         for request in requests {
             match request {
-                IntakeRequest::Event(event, reply) => {
-                    events.push(*event);
-                    replies.push(Some(reply));
-                }
+                IntakeRequest::Event(event, reply) => self.held.push(*event, Some(reply)),
                 IntakeRequest::Datagram(datagram) => match decode::to_event(&datagram) {
-                    Ok(event) => {
-                        events.push(event);
-                        replies.push(None);
-                    }
+                    Ok(event) => self.held.push(event, None),
                     Err(rejection) => {
                         tracing::debug!(reason = %rejection.reason, detail = rejection.detail, "A datagram is not taken.");
                         self.queue.counters().reject(rejection, 1);
@@ -73,27 +74,20 @@ impl IntakeStage {
                 },
             }
         }
-        (events, replies)
     }
 
-    /// Puts events into the journal. Those whose source waits for an answer learn of a failure at once; the others are kept until it succeeds.
-    async fn append(&self, mut events: Vec<NewEvent>, mut replies: Vec<Option<Reply>>) {
+    /// Puts what is held into the journal. Those whose source waits for an answer learn of a failure at once; the others are kept until it succeeds.
+    async fn append(&mut self) {
         let mut is_first = true;
-        while !events.is_empty() {
-            match self.journal.append(events.clone()).await {
+        while !self.held.events.is_empty() {
+            match self.journal.append(self.held.events.clone()).await {
                 Ok(appended) => {
                     self.queue.counters().count_appended(&appended);
-                    for (reply, appended) in replies.into_iter().zip(appended) {
-                        if let Some(reply) = reply {
-                            // Whoever no longer waits will hand it in again, and it will be a duplicate.
-                            let _ = reply.send(Ok(appended));
-                        }
-                    }
+                    self.held.answer(&appended);
                     if !is_first {
                         tracing::info!("The store takes events again.");
                     }
                     self.health.update(|health| health.store = None);
-                    return;
                 }
                 Err(error) => {
                     let error = Arc::new(error);
@@ -101,10 +95,9 @@ impl IntakeStage {
                         self.refused(&error);
                         is_first = false;
                     }
-                    (events, replies) = refuse_waiting(events, replies, &error);
+                    self.held.refuse_waiting(&error);
                     if matches!(*error, StoreError::Closed) {
-                        tracing::error!(lost = events.len(), "The store was closed before the last datagrams were journalled.");
-                        return;
+                        return self.lose();
                     }
                     self.clock.sleep(PAUSE).await;
                 }
@@ -122,18 +115,64 @@ impl IntakeStage {
     }
 }
 
-/// Tells those who wait that their events were not taken, and keeps the rest.
-fn refuse_waiting(events: Vec<NewEvent>, replies: Vec<Option<Reply>>, error: &Arc<StoreError>) -> (Vec<NewEvent>, Vec<Option<Reply>>) {
-    let mut kept = Vec::with_capacity(events.len());
-    for (event, reply) in events.into_iter().zip(replies) {
-        match reply {
-            Some(reply) => {
-                // Whoever no longer waits needs no answer.
-                let _ = reply.send(Err(IntakeError::Store(Arc::clone(error))));
+impl IntakeStage {
+    /// Counts what is held and will never be taken.
+    fn lose(&mut self) {
+        let lost = std::mem::take(&mut self.held).events.len();
+        if lost == 0 {
+            return;
+        }
+        tracing::error!(lost, "Events that were received could not be stored before the end; whoever sent them does not know.");
+        let detail = format!("{lost} events could not be stored before the end");
+        let rejection = Rejection { at: self.clock.now(), reason: RejectReason::ShuttingDown, from: None, detail };
+        self.queue.counters().reject(rejection, u64::try_from(lost).unwrap_or(u64::MAX));
+    }
+}
+
+impl Drop for IntakeStage {
+    /// What the store did not take before the end is lost, and nobody else is left to say so.
+    fn drop(&mut self) {
+        self.queue.close();
+        for request in self.queue.rest() {
+            if let IntakeRequest::Datagram(datagram) = request
+                && let Ok(event) = decode::to_event(&datagram)
+            {
+                self.held.push(event, None);
             }
-            None => kept.push(event),
+        }
+        self.lose();
+    }
+}
+
+impl Held {
+    fn push(&mut self, event: NewEvent, reply: Option<Reply>) {
+        self.events.push(event);
+        self.replies.push(reply);
+    }
+
+    /// Tells those who wait what became of their events.
+    fn answer(&mut self, appended: &[Appended]) {
+        self.events.clear();
+        for (reply, appended) in self.replies.drain(..).zip(appended) {
+            if let Some(reply) = reply {
+                // Whoever no longer waits will hand it in again, and it will be a duplicate.
+                let _ = reply.send(Ok(*appended));
+            }
         }
     }
-    let replies = kept.iter().map(|_| None).collect();
-    (kept, replies)
+
+    /// Tells those who wait that their events were not taken, and keeps the rest.
+    fn refuse_waiting(&mut self, error: &Arc<StoreError>) {
+        let events = std::mem::take(&mut self.events);
+        for (event, reply) in events.into_iter().zip(self.replies.drain(..)) {
+            match reply {
+                Some(reply) => {
+                    // Whoever no longer waits needs no answer.
+                    let _ = reply.send(Err(IntakeError::Store(Arc::clone(error))));
+                }
+                None => self.events.push(event),
+            }
+        }
+        self.replies.resize_with(self.events.len(), || None);
+    }
 }

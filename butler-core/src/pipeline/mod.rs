@@ -26,8 +26,11 @@ mod supervise;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trouble_tests;
 mod worker;
 
-pub use health::{Health, HealthReport, SinkHealth, SiteHealth, SourceHealth};
+pub use health::{Health, HealthReport, SinkHealth, SiteHealth, SourceHealth, Unrouted};
+pub(crate) use plan::FALLBACK;
 pub use plan::{Budgets, KindPattern, Matcher, ParsePatternError, Plan, RetryPolicy, Route, SinkPlan, SitePlan};
 pub use run::{Parts, Pipeline};

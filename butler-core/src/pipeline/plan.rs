@@ -6,9 +6,11 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use crate::enrich::Enricher;
 use crate::event::{Class, CustomProperty, Kind, SinkName, SiteName};
-use crate::sink::{Sink, SiteInfo};
+use crate::sink::{Links, Sink, SiteInfo};
 
 /// What configuration decides.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +25,16 @@ pub struct Plan {
     pub fallback: Vec<SinkName>,
     /// How long is waited for facts.
     pub budgets: Budgets,
+}
+
+impl Plan {
+    /// What messages say about a site; its name alone, if it was taken out of the configuration while its events waited.
+    pub(super) fn site_info(&self, name: &SiteName) -> Arc<SiteInfo> {
+        match self.sites.get(name) {
+            Some(site) => Arc::clone(&site.info),
+            None => Arc::new(SiteInfo { name: name.clone(), links: Links::default(), time_zone: TimeZone::UTC }),
+        }
+    }
 }
 
 /// What is known about a site.
@@ -98,6 +110,9 @@ impl Default for Budgets {
         Self { deciding: Duration::from_secs(15), showing: Duration::from_mins(1) }
     }
 }
+
+/// How the fallback is called where routes are named; no route may be called so.
+pub(crate) const FALLBACK: &str = "fallback";
 
 /// Which events go where.
 #[derive(Debug, Clone, Default)]

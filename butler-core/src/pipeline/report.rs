@@ -42,6 +42,17 @@ impl Reporter {
         self.tell("butler.delivery_dead", event.site.clone(), title, text, fields, format!("dead|{delivery}"));
     }
 
+    /// Deliveries were given up because they became too old while they waited. Told once a day, for they may be many, and come one after the other.
+    pub(super) fn expired(&self, count: u64) {
+        tracing::error!(count, "Messages were given up because they were too old; `butler-cli deliveries list --state dead` lists them.");
+        let title = format!("Butler gave up {count} messages that had become too old");
+        let text = "They waited for sinks that did not work, or are no longer configured. `butler-cli deliveries list --state dead` lists them; there may be more \
+                    by now. `butler-cli deliveries retry ID` tries one again.";
+        let day = self.clock.now().strftime("%Y-%m-%d");
+        let fields = [("count", count.to_string())];
+        self.tell("butler.delivery_dead", self.site.clone(), title, text.to_owned(), fields, format!("expired|{day}"));
+    }
+
     /// A sink does not come back.
     pub(super) fn still_down(&self, sink: &SinkName, since: Timestamp, now: Timestamp, error: &str) {
         if now.duration_since(since) < DOWN_FOR {
@@ -49,7 +60,7 @@ impl Reporter {
         }
         let title = format!("Butler can't reach `{sink}`");
         let text = format!(
-            "It has been down since {since:.0}: {error}. Messages wait and go out once it is back. `butler-cli test-sink {sink}` tries it."
+            "It has been down since {since:.0}: {error}. Messages wait and go out once it is back. `butler-cli status` shows how it stands."
         );
         let fields = [("sink", sink.to_string()), ("since", since.to_string())];
         self.tell("butler.sink_down", self.site.clone(), title, text, fields, format!("down|{sink}|{since}"));

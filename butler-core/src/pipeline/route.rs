@@ -1,10 +1,12 @@
 //! Where an event goes: the rules, applied to what is known. Pure.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::matching::{Answer, kind_fits};
-use super::plan::{Plan, Route};
-use crate::event::{DeliveryId, Event, Fact, Facts, Kind, Needs, SinkName};
+use super::plan::{FALLBACK, Plan, Route};
+use crate::event::{DeliveryId, Event, Fact, Facts, Kind, Needs, SinkName, Target};
 use crate::sink::TargetRequest;
 use crate::store::{Limit, NewDelivery, RouteNote, Routing};
 
@@ -40,6 +42,14 @@ impl Plan {
     }
 }
 
+/// What a sink said when it was asked for its targets.
+enum Added {
+    /// It named so many.
+    Targets(usize),
+    /// It panicked.
+    Panicked,
+}
+
 struct Decision<'a> {
     plan: &'a Plan,
     event: &'a Event,
@@ -57,13 +67,14 @@ impl Decision<'_> {
             self.note(&route.name, false, why);
             return false;
         }
-        let mut nowhere = Vec::new();
+        let mut why = why;
         for sink in &route.sinks {
-            if self.add(sink, route) == 0 {
-                nowhere.push(sink.as_str());
+            match self.add(sink, route) {
+                Added::Targets(0) => why += &format!("; no recipient at {sink}"),
+                Added::Targets(_) => {}
+                Added::Panicked => why += &format!("; {sink} failed to name its recipients, so it is told as a whole"),
             }
         }
-        let why = if nowhere.is_empty() { why } else { format!("{why}; no recipient at {}", nowhere.join(", ")) };
         self.note(&route.name, true, why);
         true
     }
@@ -89,12 +100,21 @@ impl Decision<'_> {
         }
     }
 
-    /// Adds the deliveries of a sink; how many targets it named.
-    fn add(&mut self, sink: &SinkName, route: &Route) -> usize {
-        let Some(plan) = self.plan.sinks.get(sink) else { return 0 };
+    /// Adds the deliveries of a sink.
+    fn add(&mut self, sink: &SinkName, route: &Route) -> Added {
+        let Some(plan) = self.plan.sinks.get(sink) else { return Added::Targets(0) };
         let request = TargetRequest { event: self.event, facts: self.facts, recipients: route.recipients.as_deref() };
-        let targets = plan.sink.targets(&request);
-        let count = targets.len();
+        let (targets, added) = match catch_unwind(AssertUnwindSafe(|| plan.sink.targets(&request))) {
+            Ok(targets) => {
+                let count = targets.len();
+                (targets, Added::Targets(count))
+            }
+            // It would panic at each further try, and hold up the others; so it stands in the list, and may be dead there.
+            Err(_) => {
+                tracing::error!(%sink, event = %self.event.id, "A sink panicked when it was asked for its recipients. Please report this.");
+                (vec![Target::only()], Added::Panicked)
+            }
+        };
         for target in targets {
             let id = DeliveryId::of(self.event.id, sink, &target);
             if self.deliveries.iter().any(|d| DeliveryId::of(self.event.id, &d.sink, &d.target) == id) {
@@ -113,19 +133,22 @@ impl Decision<'_> {
             let route = route.name.clone();
             self.deliveries.push(NewDelivery { sink: sink.clone(), target, lane, limit, route, class, expires });
         }
-        count
+        added
     }
 
     fn fall_back(&mut self) {
-        let route = Route { name: "fallback".into(), ..Route::default() };
+        let route = Route { name: FALLBACK.into(), ..Route::default() };
         let plan = self.plan;
-        let added: usize = plan.fallback.iter().map(|sink| self.add(sink, &route)).sum();
-        let why = match (plan.fallback.is_empty(), added) {
+        for sink in &plan.fallback {
+            self.add(sink, &route);
+        }
+        let is_told = !self.deliveries.is_empty();
+        let why = match (plan.fallback.is_empty(), is_told) {
             (true, _) => "no route reached anybody, and `[routing] fallback` names no sink: nobody is told".to_owned(),
-            (false, 0) => "no route reached anybody, and the fallback sinks have no recipient: nobody is told".to_owned(),
-            (false, _) => "no route reached anybody".to_owned(),
+            (false, false) => "no route reached anybody, and the fallback sinks have no recipient: nobody is told".to_owned(),
+            (false, true) => "no route reached anybody".to_owned(),
         };
-        self.note(&route.name, added > 0, why);
+        self.note(&route.name, is_told, why);
     }
 
     fn note(&mut self, route: &str, matched: bool, why: String) {

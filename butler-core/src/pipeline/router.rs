@@ -6,8 +6,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 
+use super::health::{Health, Unrouted};
 use super::lookup::look_up;
-use super::plan::Plan;
+use super::plan::{FALLBACK, Plan};
 use crate::clock::Clock;
 use crate::event::{DedupKey, Event, Fact, FactSheet, Facts, Kind, Needs, TaskOutcome};
 use crate::source::Stop;
@@ -29,6 +30,7 @@ pub(super) struct Router {
     pub(super) plan: Arc<Plan>,
     pub(super) journal: Arc<dyn Journal>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) health: Arc<Health>,
     pub(super) stop: Stop,
 }
 
@@ -51,7 +53,12 @@ impl Router {
                 }
             };
             for claim in claims {
-                let one = One { plan: Arc::clone(&self.plan), journal: Arc::clone(&self.journal), clock: Arc::clone(&self.clock) };
+                let one = One {
+                    plan: Arc::clone(&self.plan),
+                    journal: Arc::clone(&self.journal),
+                    clock: Arc::clone(&self.clock),
+                    health: Arc::clone(&self.health),
+                };
                 running.spawn(one.decide(claim));
             }
             let is_full = running.len() >= MOST_AT_ONCE;
@@ -71,6 +78,7 @@ struct One {
     plan: Arc<Plan>,
     journal: Arc<dyn Journal>,
     clock: Arc<dyn Clock>,
+    health: Arc<Health>,
 }
 
 impl One {
@@ -81,19 +89,40 @@ impl One {
         event.kind = event.kind_with(&facts);
         let now = self.clock.now();
         if event.kind.outcome() == Some(TaskOutcome::Unsettled) {
-            if now.duration_since(event.received) < ASK_FOR {
+            let can_ask = self.plan.sites.get(&event.site).is_some_and(|site| site.enricher.is_some());
+            if can_ask && now.duration_since(event.received) < ASK_FOR {
                 return self.defer(token, facts, now).await;
             }
-            // Better a word too many: after so long, somebody should look.
+            // Better a word too many: after so long, or where nobody can be asked, somebody should look.
             event.kind = as_failed(event.kind);
         }
         let mut routing = self.plan.decide(&event, &facts, now);
         routing.keys = further_keys(&event, &facts);
-        if routing.deliveries.is_empty() && event.kind.went_wrong() {
-            let why = routing.notes.last().map_or("there are no routes", |note| note.why.as_str());
-            tracing::error!(event = %event.id, kind = %event.kind, why, "Something went wrong and nobody is told.");
+        let reached = reached(&routing);
+        if reached != Reached::Somebody && event.kind.went_wrong() {
+            self.unrouted(&event, reached);
         }
         self.store(token, routing).await;
+    }
+
+    /// Makes it seen that no route was there for something that went wrong.
+    fn unrouted(&self, event: &Event, reached: Reached) {
+        let (id, kind) = (event.id, &event.kind);
+        match reached {
+            Reached::Nobody => tracing::error!(
+                event = %id, %kind,
+                "Something went wrong and nobody is told: no route reached anybody, nor did `[routing] fallback`. `butler-cli events explain {id}` says why."
+            ),
+            _ => tracing::error!(
+                event = %id, %kind,
+                "Something went wrong and no route reached anybody; the fallback is told. `butler-cli events explain {id}` says why."
+            ),
+        }
+        self.health.update(|health| {
+            let unrouted = health.unrouted.get_or_insert_with(|| Unrouted { to_fallback: 0, to_nobody: 0, latest: id });
+            unrouted.latest = id;
+            *(if reached == Reached::Nobody { &mut unrouted.to_nobody } else { &mut unrouted.to_fallback }) += 1;
+        });
     }
 
     fn needs(&self, event: &Event) -> Needs {
@@ -132,6 +161,23 @@ impl One {
                 tracing::error!(event = %token.event, %error, "A decision can't be stored; the event is claimed again when its claim runs out.");
             }
         }
+    }
+}
+
+/// Whom the routes reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reached {
+    Somebody,
+    /// No route reached anybody, but the fallback did.
+    Fallback,
+    Nobody,
+}
+
+fn reached(routing: &Routing) -> Reached {
+    match routing.deliveries.first() {
+        None => Reached::Nobody,
+        Some(delivery) if delivery.route == FALLBACK => Reached::Fallback,
+        Some(_) => Reached::Somebody,
     }
 }
 

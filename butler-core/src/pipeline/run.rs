@@ -9,7 +9,7 @@ use super::alarm::Alarm;
 use super::attempt::Attempts;
 use super::health::Health;
 use super::housekeeping::Housekeeper;
-use super::intake::IntakeStage;
+use super::intake::{Held, IntakeStage};
 use super::lookup::FactDesk;
 use super::plan::Plan;
 use super::report::Reporter;
@@ -42,7 +42,7 @@ pub struct Pipeline {
     clock: Arc<dyn Clock>,
     intake_stop: Stop,
     stop: Stop,
-    intake: Option<JoinHandle<()>>,
+    intake: JoinHandle<()>,
     stages: Vec<JoinHandle<()>>,
 }
 
@@ -63,10 +63,17 @@ impl Pipeline {
             health: Arc::clone(&health),
             alarm,
             stop: intake_stop.clone(),
+            held: Held::default(),
         };
         let intake_task = tokio::spawn(supervise("intake", Arc::clone(&clock), stage, |stage| Box::pin(stage.run())));
 
-        let router = Router { plan: Arc::clone(&plan), journal: Arc::clone(&journal), clock: Arc::clone(&clock), stop: stop.clone() };
+        let router = Router {
+            plan: Arc::clone(&plan),
+            journal: Arc::clone(&journal),
+            clock: Arc::clone(&clock),
+            health: Arc::clone(&health),
+            stop: stop.clone(),
+        };
         let mut stages = vec![tokio::spawn(supervise("router", Arc::clone(&clock), router, |router| Box::pin(router.run())))];
         let site = plan.sites.keys().next().cloned().unwrap_or_else(|| SiteName::from("butler"));
         let reporter = Reporter::new(intake.clone(), Arc::clone(&clock), site);
@@ -82,21 +89,21 @@ impl Pipeline {
             let worker = Worker::new(attempts, Arc::clone(&journal), Arc::clone(&health), reporter.clone(), stop.clone());
             stages.push(tokio::spawn(supervise("worker", Arc::clone(&clock), worker, |worker| Box::pin(worker.run()))));
         }
-        let housekeeper = Housekeeper { journal, clock: Arc::clone(&clock), policy, stop: stop.clone() };
+        let housekeeper = Housekeeper { plan, journal, reporter, clock: Arc::clone(&clock), policy, stop: stop.clone() };
         stages.push(tokio::spawn(supervise("housekeeper", Arc::clone(&clock), housekeeper, |keeper| Box::pin(keeper.run()))));
-        Ok(Self { clock, intake_stop, stop, intake: Some(intake_task), stages })
+        Ok(Self { clock, intake_stop, stop, intake: intake_task, stages })
     }
 
-    /// Ends the stages in the order of the flow: what was handed in is journalled, attempts under way are settled. After `grace` what still runs is dropped; it
-    /// loses nothing, as the journal knows what is open.
-    pub async fn shutdown(mut self, grace: Duration) {
+    /// Ends the stages in the order of the flow: what was handed in is journalled, attempts under way are settled. After `grace` what still runs is dropped. Of
+    /// what was accepted that loses nothing, as the journal knows what is open; datagrams that a failing store did not take are lost then, and their number is logged.
+    ///
+    /// Whether everything ended in time.
+    pub async fn shutdown(mut self, grace: Duration) -> bool {
         self.intake_stop.cancel();
         let clock = Arc::clone(&self.clock);
         let ended = async {
-            if let Some(intake) = self.intake.take() {
-                // A stage that was aborted has nothing left to say.
-                let _ = intake.await;
-            }
+            // A stage that was aborted has nothing left to say.
+            let _ = (&mut self.intake).await;
             self.stop.cancel();
             for stage in &mut self.stages {
                 // The same.
@@ -104,8 +111,12 @@ impl Pipeline {
             }
         };
         tokio::select! {
-            () = ended => {}
-            () = clock.sleep(grace) => tracing::warn!("Not everything ended within the grace period; open deliveries go on at the next start."),
+            biased;
+            () = ended => true,
+            () = clock.sleep(grace) => {
+                tracing::warn!("Not everything ended within the grace period; open deliveries go on at the next start.");
+                false
+            }
         }
     }
 }
@@ -114,7 +125,7 @@ impl Drop for Pipeline {
     fn drop(&mut self) {
         self.intake_stop.cancel();
         self.stop.cancel();
-        for stage in self.stages.iter().chain(&self.intake) {
+        for stage in self.stages.iter().chain([&self.intake]) {
             stage.abort();
         }
     }

@@ -20,10 +20,10 @@ use crate::store::memory::MemoryStore;
 use crate::store::{Appended, DeliveryQuery, DeliveryRecord, DeliveryState, Journal, PrunePolicy};
 use crate::testkit::{FakeSink, TestClock};
 
-const SECOND: Duration = Duration::from_secs(1);
+pub(super) const SECOND: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
-struct FakeEnricher {
+pub(super) struct FakeEnricher {
     hangs: bool,
     /// The statuses that look-ups find, one after the other; the last one stays.
     statuses: Mutex<Vec<i64>>,
@@ -31,6 +31,16 @@ struct FakeEnricher {
 }
 
 impl FakeEnricher {
+    /// Finds the task, and then nothing more.
+    pub(super) fn hanging() -> Self {
+        Self { hangs: true, ..Self::default() }
+    }
+
+    /// How often it was asked.
+    pub(super) fn asked(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.asked)
+    }
+
     fn result(&self) -> Option<ExecutionResult> {
         let mut statuses = self.statuses.lock().unwrap();
         let status = if statuses.len() > 1 { statuses.remove(0) } else { *statuses.first()? };
@@ -70,22 +80,22 @@ impl Enricher for FakeEnricher {
     }
 }
 
-struct Stage {
-    clock: TestClock,
-    store: Arc<MemoryStore>,
-    intake: Intake,
-    pipeline: Pipeline,
-    health: Arc<Health>,
+pub(super) struct Stage {
+    pub(super) clock: TestClock,
+    pub(super) store: Arc<MemoryStore>,
+    pub(super) intake: Intake,
+    pub(super) pipeline: Pipeline,
+    pub(super) health: Arc<Health>,
 }
 
-struct Setup {
-    sinks: Vec<(&'static str, SinkPlan)>,
-    routes: Vec<Route>,
-    fallback: Vec<SinkName>,
-    enricher: FakeEnricher,
+pub(super) struct Setup {
+    pub(super) sinks: Vec<(&'static str, SinkPlan)>,
+    pub(super) routes: Vec<Route>,
+    pub(super) fallback: Vec<SinkName>,
+    pub(super) enricher: FakeEnricher,
 }
 
-fn route(events: &str, sinks: &[&str]) -> Route {
+pub(super) fn route(events: &str, sinks: &[&str]) -> Route {
     Route {
         name: events.into(),
         events: vec![events.parse().unwrap()],
@@ -95,7 +105,7 @@ fn route(events: &str, sinks: &[&str]) -> Route {
 }
 
 /// One sink `ops` that takes everything.
-fn one_sink(sink: &FakeSink) -> Setup {
+pub(super) fn one_sink(sink: &FakeSink) -> Setup {
     Setup {
         sinks: vec![("ops", sink.clone().into_plan())],
         routes: vec![route("*", &["ops"])],
@@ -105,13 +115,19 @@ fn one_sink(sink: &FakeSink) -> Setup {
 }
 
 impl Setup {
-    async fn start(self) -> Stage {
+    pub(super) async fn start(self) -> Stage {
         let clock = TestClock::default();
         let store = Arc::new(MemoryStore::new(Arc::new(clock.clone())));
         self.start_on(clock, store).await
     }
 
-    async fn start_on(self, clock: TestClock, store: Arc<MemoryStore>) -> Stage {
+    pub(super) async fn start_on(self, clock: TestClock, store: Arc<MemoryStore>) -> Stage {
+        let journal = Arc::clone(&store) as Arc<dyn Journal>;
+        self.start_with(clock, store, journal).await
+    }
+
+    /// `journal` stands before `store`.
+    pub(super) async fn start_with(self, clock: TestClock, store: Arc<MemoryStore>, journal: Arc<dyn Journal>) -> Stage {
         let info = SiteInfo { name: "prod".into(), links: Links::default(), time_zone: jiff::tz::TimeZone::UTC };
         let site = SitePlan { info: Arc::new(info), enricher: Some(Arc::new(self.enricher)) };
         let plan = Plan {
@@ -129,7 +145,6 @@ impl Setup {
             max_bytes: None,
             slice: 100,
         };
-        let journal: Arc<dyn Journal> = Arc::clone(&store) as _;
         let parts = Parts { plan: Arc::new(plan), journal, clock: Arc::new(clock.clone()), health: Arc::clone(&health), policy };
         let pipeline = Pipeline::start(parts, &intake, queue).await.unwrap();
         Stage { clock, store, intake, pipeline, health }
@@ -137,13 +152,13 @@ impl Setup {
 }
 
 impl Stage {
-    async fn submit(&self, event: NewEvent) -> Appended {
+    pub(super) async fn submit(&self, event: NewEvent) -> Appended {
         let appended = self.intake.submit(event).await.unwrap();
         rest().await;
         appended
     }
 
-    async fn pass(&self, time: Duration) {
+    pub(super) async fn pass(&self, time: Duration) {
         // In steps, so that what wakes may wait again within the time.
         let step = time / 10;
         for _ in 0..10 {
@@ -152,19 +167,19 @@ impl Stage {
         }
     }
 
-    async fn deliveries(&self) -> Vec<DeliveryRecord> {
+    pub(super) async fn deliveries(&self) -> Vec<DeliveryRecord> {
         let mut all = self.store.deliveries(DeliveryQuery::default()).await.unwrap();
         all.reverse();
         all
     }
 
-    async fn states(&self) -> Vec<DeliveryState> {
+    pub(super) async fn states(&self) -> Vec<DeliveryState> {
         self.deliveries().await.into_iter().map(|d| d.state).collect()
     }
 }
 
 /// Lets every task run until all of them wait.
-async fn rest() {
+pub(super) async fn rest() {
     for _ in 0..200 {
         tokio::task::yield_now().await;
     }

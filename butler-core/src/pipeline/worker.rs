@@ -38,6 +38,8 @@ pub(super) struct Worker {
     ended: Vec<(LeaseToken, Settlement)>,
     last_delivered: Option<Timestamp>,
     down_since: Option<Timestamp>,
+    /// What the picture of health says of the attempts under way.
+    shown_in_flight: usize,
 }
 
 impl Worker {
@@ -56,6 +58,7 @@ impl Worker {
             ended: Vec::new(),
             last_delivered: None,
             down_since: None,
+            shown_in_flight: 0,
         }
     }
 
@@ -81,6 +84,7 @@ impl Worker {
                 }
                 self.start();
             }
+            self.show_in_flight();
             let put_off = self.settle().await;
             if stopping && self.running.is_empty() {
                 break;
@@ -138,8 +142,14 @@ impl Worker {
     }
 
     fn take(&mut self, ended: Result<Ended, tokio::task::JoinError>) {
-        // `make` catches panics; an attempt that panics all the same keeps its lease until it runs out, and is counted as lost.
-        let Ok(ended) = ended else { return };
+        let ended = match ended {
+            Ok(ended) => ended,
+            Err(error) => {
+                // `make` catches what panics while rendering and sending. This one keeps its lease until it runs out, and is counted as lost.
+                tracing::error!(sink = %self.attempts.name, %error, "An attempt broke off; it is repeated once its lease has run out. Please report this.");
+                return;
+            }
+        };
         let error = match &ended.settlement {
             Settlement::Retry { error, .. } | Settlement::Dead { error } => Some(error.to_string()),
             _ => None,
@@ -174,16 +184,24 @@ impl Worker {
                 tracing::info!(sink = %name, "The sink is up again.");
             }
         }
-        let (down_since, last_delivered, in_flight) = (self.down_since, self.last_delivered, self.running.len());
+        let (down_since, last_delivered) = (self.down_since, self.last_delivered);
         self.health.update(|health| {
             let entry = health.sinks.entry(name.clone()).or_default();
             entry.down_since = down_since;
             entry.last_delivered = last_delivered;
-            entry.in_flight = in_flight;
             if error.is_some() {
                 entry.last_error = error;
             }
         });
+    }
+
+    fn show_in_flight(&mut self) {
+        let in_flight = self.running.len();
+        if self.shown_in_flight == in_flight {
+            return;
+        }
+        self.shown_in_flight = in_flight;
+        self.health.update(|health| health.sinks.entry(self.attempts.name.clone()).or_default().in_flight = in_flight);
     }
 
     /// Settles what has ended; whether some of it is to be tried again later. What the store refuses is kept and settled with the next; the leases hold meanwhile.

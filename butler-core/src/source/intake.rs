@@ -93,6 +93,24 @@ impl RejectReason {
         }
     }
 
+    /// What it means, for people.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Sender => "the sender is neither this machine, nor the site's host, nor listed in `[udp] allow`",
+            Self::TooLong => "longer than `[udp] max_message`",
+            Self::RateLimit => "more than `[udp] max_per_minute`",
+            Self::QueueFull => "too many waited to be stored",
+            Self::ShuttingDown => "the program was ending",
+            Self::NotUtf8 => "not UTF-8 text",
+            Self::UnknownType => "no message that Butler knows",
+            Self::Truncated => "cut off on the way",
+            Self::NoTaskId => "no task id",
+            Self::BadId => "an id that is none",
+            Self::KernelDrop => "lost before Butler could read them: the system's receive buffer was full",
+        }
+    }
+
     fn index(self) -> usize {
         self as usize
     }
@@ -310,11 +328,23 @@ impl IntakeQueue {
     pub async fn take(&mut self, max: usize) -> Vec<IntakeRequest> {
         let mut requests = Vec::new();
         self.queue.recv_many(&mut requests, max).await;
-        for request in &requests {
-            self.counters.queued.fetch_sub(1, Ordering::Relaxed);
-            if let IntakeRequest::Datagram(datagram) = request {
-                self.counters.queued_bytes.fetch_sub(datagram.bytes.len(), Ordering::Relaxed);
-            }
+        requests.iter().for_each(|request| self.count_taken(request));
+        requests
+    }
+
+    fn count_taken(&self, request: &IntakeRequest) {
+        self.counters.queued.fetch_sub(1, Ordering::Relaxed);
+        if let IntakeRequest::Datagram(datagram) = request {
+            self.counters.queued_bytes.fetch_sub(datagram.bytes.len(), Ordering::Relaxed);
+        }
+    }
+
+    /// Takes what waits, and does not wait for more.
+    pub(crate) fn rest(&mut self) -> Vec<IntakeRequest> {
+        let mut requests = Vec::new();
+        while let Ok(request) = self.queue.try_recv() {
+            self.count_taken(&request);
+            requests.push(request);
         }
         requests
     }

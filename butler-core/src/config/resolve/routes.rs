@@ -8,7 +8,7 @@ use crate::config::kinds::{Known, known};
 use crate::config::load::Config;
 use crate::config::model::{RouteConfig, When};
 use crate::event::{CustomProperty, SinkName};
-use crate::pipeline::{KindPattern, Matcher, Route};
+use crate::pipeline::{FALLBACK, KindPattern, Matcher, Route};
 
 pub(super) fn resolve(config: &Config, issues: &mut Issues) -> (Vec<Route>, Vec<SinkName>) {
     let mut first: BTreeMap<&str, usize> = BTreeMap::new();
@@ -22,6 +22,8 @@ pub(super) fn resolve(config: &Config, issues: &mut Issues) -> (Vec<Route>, Vec<
             if let Some(name) = &route.name {
                 if name.trim().is_empty() {
                     issues.at("name", "is empty; give it a name, or leave it out");
+                } else if name == FALLBACK {
+                    issues.at("name", "is what `[routing] fallback` is called in lists; take another one");
                 } else if let Some(other) = first.insert(name, index) {
                     issues.at("name", format!("`routes[{other}]` is called `{name}` too"));
                 }
