@@ -17,10 +17,10 @@
 //! use butler_core::{Butler, config::Config};
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! let config = Config::from_file("butler.toml".as_ref())?;
+//! let config = Config::from_file("butler.toml")?;
 //! let butler = Butler::builder(config).start().await?;
 //! tokio::signal::ctrl_c().await?;
-//! butler.shutdown(Duration::from_secs(10)).await;
+//! butler.shutdown(Duration::from_secs(10)).await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -65,5 +65,5 @@ pub mod testkit;
 #[cfg(feature = "tls")]
 pub mod tls;
 
-pub use app::{Builder, Butler, StartError};
+pub use app::{Builder, Butler, ShutdownError, StartError};
 pub use async_trait::async_trait;

@@ -1,52 +1,37 @@
-//! What can be asked.
+//! The admin API: what was heard, what became of it, and what can be done about it.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
-use axum::response::IntoResponse;
+use axum::extract::{Path, Query, Request, State};
+use axum::http::{StatusCode, Uri, header};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use jiff::SignedDuration;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
-use super::answer::Fault;
-use crate::clock::Clock;
-use crate::event::{Class, DeliveryId, EventId, SinkName, SourceName};
-use crate::pipeline::{Health, HealthReport, Plan, RetryPolicy, SourceHealth};
-use crate::source::{IntakeCounters, RejectReason, Rejection};
-use crate::store::{
-    AttemptRecord, DeliveryQuery, DeliveryRecord, DeliveryState, EventQuery, EventRecord, JournalStats, Store, StoreError, Story,
-};
+use super::ApiState;
+use super::answers::{DeliveryDetails, EventDetails, IntakeStatus, ListedDelivery, Readiness, Status};
+use super::problem::Refusal;
+use crate::event::{DeliveryId, EventId, SinkName};
+use crate::pipeline::RetryPolicy;
+use crate::source::Rejection;
+use crate::store::{DeliveryQuery, DeliveryState, EventQuery, EventRecord, JournalStats, Story};
 
-/// What the API tells of.
-#[derive(Debug, Clone)]
-pub struct ApiState {
-    store: Arc<dyn Store>,
-    intake: Arc<IntakeCounters>,
-    health: Arc<Health>,
-    plan: Arc<Plan>,
-    clock: Arc<dyn Clock>,
-    started: Timestamp,
-}
+/// A page is never longer than this, whatever is asked for.
+const LONGEST_PAGE: usize = 1000;
+/// The longest body of a request; all of them are short.
+const LONGEST_BODY: usize = 16 << 10;
+/// The longest reason that is kept, in characters.
+const LONGEST_REASON: usize = 500;
 
-impl ApiState {
-    /// Of these, as of a Butler that has been started now.
-    #[must_use]
-    pub fn new(store: Arc<dyn Store>, intake: Arc<IntakeCounters>, health: Arc<Health>, plan: Arc<Plan>, clock: Arc<dyn Clock>) -> Self {
-        let started = clock.now();
-        Self { store, intake, health, plan, clock, started }
-    }
-}
+type Answer<T> = Result<Json<T>, Refusal>;
 
-type Answer<T> = Result<Json<T>, Fault>;
-
-pub(super) fn routes(state: ApiState) -> Router {
+pub(super) fn routes() -> Router<ApiState> {
     Router::new()
-        .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(ready))
+        .route("/api/live", get(async || Json(serde_json::json!({ "live": true }))))
+        .route("/api/ready", get(ready))
         .route("/api/status", get(status))
         .route("/api/events", get(events))
         .route("/api/events/{id}", get(event))
@@ -55,210 +40,209 @@ pub(super) fn routes(state: ApiState) -> Router {
         .route("/api/deliveries/{id}", get(delivery))
         .route("/api/deliveries/{id}/retry", post(retry))
         .route("/api/deliveries/{id}/discard", post(discard))
-        .fallback(async || Fault::not_found("there is nothing here").remedy("`GET /api/status` is a place to begin."))
-        .method_not_allowed_fallback(async || Fault::new(StatusCode::METHOD_NOT_ALLOWED, "this method means nothing here"))
-        .with_state(state)
+        .fallback(async |uri: Uri| Refusal::not_found(format!("there is nothing at `{}`", uri.path())))
+        .method_not_allowed_fallback(async || Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "this can't be asked in this way"))
 }
 
-async fn ready(State(state): State<ApiState>) -> impl IntoResponse {
-    let report = state.health.report();
-    let status = if report.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Readiness { ready: report.is_ready(), store: report.store.map(|(_, why)| why), sources: source_faults(&report.sources) }))
-}
-
-#[derive(Debug, Serialize)]
-struct Readiness {
-    ready: bool,
-    /// Why the store takes nothing.
-    store: Option<String>,
-    /// Sources that don't hear, and why.
-    sources: BTreeMap<String, String>,
-}
-
-fn source_faults(sources: &BTreeMap<SourceName, SourceHealth>) -> BTreeMap<String, String> {
-    sources.iter().filter_map(|(name, source)| Some((name.to_string(), source.error.clone()?))).collect()
-}
-
-/// How everything stands.
-#[derive(Debug, Serialize)]
-struct Status {
-    version: &'static str,
-    started: Timestamp,
-    uptime_seconds: i64,
-    ready: bool,
-    health: HealthReport,
-    intake: IntakeStatus,
-    journal: JournalStats,
-    /// Open deliveries of sinks that are no longer configured.
-    orphans: BTreeMap<SinkName, u64>,
-}
-
-#[derive(Debug, Serialize)]
-struct IntakeStatus {
-    received: u64,
-    accepted: u64,
-    duplicates: u64,
-    queued: usize,
-    rejected: BTreeMap<RejectReason, u64>,
+async fn ready(State(state): State<ApiState>) -> (StatusCode, Json<Readiness>) {
+    let why = state.health().report().obstacles();
+    let status = if why.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(Readiness { ready: why.is_empty(), why }))
 }
 
 async fn status(State(state): State<ApiState>) -> Answer<Status> {
-    let journal = state.store.stats().await?;
-    let health = state.health.report();
-    let orphans = journal
-        .deliveries
-        .iter()
-        .filter(|(sink, how, count)| *how == DeliveryState::Pending && *count > 0 && !state.plan.sinks.contains_key(sink))
-        .map(|(sink, _, count)| (sink.clone(), *count))
-        .collect();
+    let health = state.health().report();
+    let intake = state.intake();
+    let intake = IntakeStatus {
+        received: intake.received(),
+        accepted: intake.accepted(),
+        duplicates: intake.duplicates(),
+        queued: intake.queued(),
+        rejected: intake.rejected().into_iter().collect(),
+    };
+    let journal = state.store().stats().await?;
     Ok(Json(Status {
-        version: env!("CARGO_PKG_VERSION"),
-        started: state.started,
-        uptime_seconds: state.clock.now().duration_since(state.started).as_secs(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started: state.started(),
+        uptime_seconds: u64::try_from(state.now().duration_since(state.started()).as_secs()).unwrap_or(0),
         ready: health.is_ready(),
+        orphans: orphans(&state, &journal),
         health,
-        intake: IntakeStatus {
-            received: state.intake.received(),
-            accepted: state.intake.accepted(),
-            duplicates: state.intake.duplicates(),
-            queued: state.intake.queued(),
-            rejected: state.intake.rejected().into_iter().collect(),
-        },
+        intake,
         journal,
-        orphans,
     }))
 }
 
-async fn events(State(state): State<ApiState>, query: Result<Query<EventQuery>, QueryRejection>) -> Answer<Vec<EventRecord>> {
-    let Query(query) = query?;
-    Ok(Json(state.store.events(query).await?))
+/// Sinks that are no longer configured, with what still waits for them.
+fn orphans(state: &ApiState, journal: &JournalStats) -> BTreeMap<SinkName, u64> {
+    let open = journal
+        .deliveries
+        .iter()
+        .filter(|(sink, how, count)| *how == DeliveryState::Pending && *count > 0 && !state.plan().sinks.contains_key(sink));
+    open.map(|(sink, _, count)| (sink.clone(), *count)).collect()
 }
 
-async fn event(State(state): State<ApiState>, id: Result<Path<String>, PathRejection>) -> Answer<Story> {
-    let Path(id) = id?;
-    let id = if id.eq_ignore_ascii_case("latest") {
-        let latest = state.store.events(EventQuery { max: 1, ..EventQuery::default() }).await?;
-        latest.first().map(|record| record.event.id).ok_or_else(|| Fault::not_found("there are no events yet"))?
+async fn events(State(state): State<ApiState>, uri: Uri) -> Answer<Vec<EventRecord>> {
+    let query: EventQuery = query(&uri)?;
+    Ok(Json(state.store().events(EventQuery { max: query.max.min(LONGEST_PAGE), ..query }).await?))
+}
+
+async fn event(State(state): State<ApiState>, Path(id): Path<String>) -> Answer<EventDetails> {
+    let id = if id == "latest" {
+        let newest = state.store().events(EventQuery { max: 1, ..EventQuery::default() }).await?;
+        newest.first().map(|record| record.event.id).ok_or_else(|| Refusal::not_found("there are no events yet"))?
     } else {
-        parse::<EventId>(&id, "an event")?
+        id.parse::<EventId>().map_err(|_| Refusal::bad_request(format!("`{id}` is no id of an event")))?
     };
-    let mut story = state.store.story(id).await?.ok_or_else(|| Fault::not_found(format!("there is no event {id}")))?;
-    for record in &mut story.deliveries {
-        explain_orphan(&state.plan, record);
-    }
-    Ok(Json(story))
+    let story = state.store().story(id).await?;
+    let Story { record, facts, sightings, notes, deliveries } =
+        story.ok_or_else(|| Refusal::not_found(format!("there is no event {id}; it may have been removed since")))?;
+    Ok(Json(EventDetails { record, facts, sightings, notes, deliveries: state.listed(deliveries) }))
 }
 
 async fn rejections(State(state): State<ApiState>) -> Json<Vec<Rejection>> {
-    Json(state.intake.recent())
+    Json(state.intake().recent())
 }
 
-async fn deliveries(State(state): State<ApiState>, query: Result<Query<DeliveryQuery>, QueryRejection>) -> Answer<Vec<DeliveryRecord>> {
-    let Query(query) = query?;
-    let mut records = state.store.deliveries(query).await?;
-    for record in &mut records {
-        explain_orphan(&state.plan, record);
-    }
-    Ok(Json(records))
-}
-
-#[derive(Debug, Serialize)]
-struct WithAttempts {
-    delivery: DeliveryRecord,
-    attempts: Vec<AttemptRecord>,
-}
-
-async fn delivery(State(state): State<ApiState>, id: Result<Path<String>, PathRejection>) -> Answer<WithAttempts> {
-    let Path(id) = id?;
-    let id = parse(&id, "a delivery")?;
-    let mut delivery = find(&state, id).await?;
-    explain_orphan(&state.plan, &mut delivery);
-    let attempts = state.store.attempts(id).await?;
-    Ok(Json(WithAttempts { delivery, attempts }))
-}
-
-/// What became of a request to change a delivery.
-#[derive(Debug, Serialize)]
-struct Changed {
-    id: DeliveryId,
-    state: DeliveryState,
-}
-
-/// A body that says nothing, as an object that may grow.
+/// As [`DeliveryQuery`], with a state more.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Nothing {}
+#[serde(default, deny_unknown_fields)]
+struct Listing {
+    event: Option<EventId>,
+    sink: Option<SinkName>,
+    state: Option<ListedState>,
+    before: Option<u64>,
+    max: usize,
+}
 
-async fn retry(
-    State(state): State<ApiState>,
-    id: Result<Path<String>, PathRejection>,
-    body: Result<Json<Nothing>, JsonRejection>,
-) -> Answer<Changed> {
-    let (Path(id), Json(Nothing {})) = (id?, body?);
-    let id = parse(&id, "a delivery")?;
+impl Default for Listing {
+    fn default() -> Self {
+        Self { event: None, sink: None, state: None, before: None, max: DeliveryQuery::default().max }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ListedState {
+    Pending,
+    Delivered,
+    Dead,
+    Suppressed,
+    Discarded,
+    Orphaned,
+}
+
+impl ListedState {
+    fn stored(self) -> DeliveryState {
+        match self {
+            Self::Pending | Self::Orphaned => DeliveryState::Pending,
+            Self::Delivered => DeliveryState::Delivered,
+            Self::Dead => DeliveryState::Dead,
+            Self::Suppressed => DeliveryState::Suppressed,
+            Self::Discarded => DeliveryState::Discarded,
+        }
+    }
+}
+
+async fn deliveries(State(state): State<ApiState>, uri: Uri) -> Answer<Vec<ListedDelivery>> {
+    let Listing { event, sink, state: wanted, before, max } = query(&uri)?;
+    let max = max.min(LONGEST_PAGE);
+    let query = DeliveryQuery { id: None, event, sink, state: wanted.map(ListedState::stored), before, max };
+    if wanted != Some(ListedState::Orphaned) {
+        return Ok(Json(state.listed(state.store().deliveries(query).await?)));
+    }
+    let journal = state.store().stats().await?;
+    let mut found = Vec::new();
+    for sink in orphans(&state, &journal).into_keys().filter(|sink| query.sink.as_ref().is_none_or(|wanted| wanted == sink)) {
+        found.extend(state.store().deliveries(DeliveryQuery { sink: Some(sink), ..query.clone() }).await?);
+    }
+    found.sort_unstable_by_key(|record| Reverse(record.seq));
+    found.truncate(max);
+    Ok(Json(state.listed(found)))
+}
+
+async fn delivery(State(state): State<ApiState>, Path(id): Path<String>) -> Answer<DeliveryDetails> {
+    let id = delivery_id(&id)?;
     let delivery = find(&state, id).await?;
-    let Some(sink) = state.plan.sinks.get(&delivery.sink) else {
-        return Err(Fault::conflict(format!("there is no sink `{}` any more that could try it", delivery.sink))
-            .remedy("Configure it again, or let another sink take over with `was`."));
-    };
-    let expires = expiry(&state, &sink.retry, &delivery).await?;
-    if !state.store.revive(id, expires).await? {
-        return Err(Fault::conflict(format!("delivery {id} is {}", find(&state, id).await?.state.as_str()))
-            .remedy("Only what is dead, suppressed or discarded can be tried again."));
-    }
-    tracing::info!(delivery = %id, sink = %delivery.sink, "A delivery is tried again, on somebody's word.");
-    Ok(Json(Changed { id, state: DeliveryState::Pending }))
-}
-
-/// A delivery that is tried again has as much time as a new one.
-async fn expiry(state: &ApiState, retry: &RetryPolicy, delivery: &DeliveryRecord) -> Result<Timestamp, StoreError> {
-    let story = state.store.story(delivery.event).await?;
-    let class = story.map_or(Class::Alert, |story| story.record.event.kind.class());
-    let age = SignedDuration::try_from(retry.age(class)).unwrap_or(SignedDuration::MAX);
-    Ok(state.clock.now().saturating_add(age).unwrap_or(Timestamp::MAX))
+    let attempts = state.store().attempts(id).await?;
+    Ok(Json(DeliveryDetails { delivery, attempts }))
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Why {
-    #[serde(default)]
+struct Retry {}
+
+async fn retry(State(state): State<ApiState>, Path(id): Path<String>, request: Request) -> Answer<ListedDelivery> {
+    let Retry {} = body(request).await?;
+    let id = delivery_id(&id)?;
+    let found = find(&state, id).await?.record;
+    let Some(sink) = state.plan().sinks.get(&found.sink) else {
+        let remedy = format!("Add a sink `{0}`, or let another one take over: `sinks.NAME.was = [\"{0}\"]`", found.sink);
+        return Err(Refusal::conflict(format!("the sink `{}` is no longer configured", found.sink)).remedy(remedy));
+    };
+    let class = state.store().story(found.event).await?.map(|story| story.record.event.kind.class());
+    let age = class.map_or(RetryPolicy::default().alert_age, |class| sink.retry.age(class));
+    let expires = state.now().saturating_add(SignedDuration::try_from(age).unwrap_or(SignedDuration::MAX)).unwrap_or(jiff::Timestamp::MAX);
+    if !state.store().revive(id, expires).await? {
+        return Err(Refusal::conflict(format!("the delivery is {}", found.state.as_str()))
+            .remedy("Only one that is dead, suppressed or discarded can be tried again; one that is pending is tried by itself"));
+    }
+    tracing::info!(delivery = %id, sink = %found.sink, "A delivery is tried again on somebody's word.");
+    find(&state, id).await.map(Json)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Discard {
     why: String,
 }
 
-async fn discard(
-    State(state): State<ApiState>,
-    id: Result<Path<String>, PathRejection>,
-    body: Result<Json<Why>, JsonRejection>,
-) -> Answer<Changed> {
-    let (Path(id), Json(Why { why })) = (id?, body?);
-    let id = parse(&id, "a delivery")?;
-    let delivery = find(&state, id).await?;
-    let why = if why.trim().is_empty() { "over the API".to_owned() } else { why.chars().take(300).collect() };
-    if !state.store.discard(id, why).await? {
-        return Err(Fault::conflict(format!("delivery {id} is {}", find(&state, id).await?.state.as_str()))
-            .remedy("Only what is pending can be discarded."));
+impl Default for Discard {
+    fn default() -> Self {
+        Self { why: "by the API".into() }
     }
-    tracing::info!(delivery = %id, sink = %delivery.sink, "A delivery is discarded, on somebody's word.");
-    Ok(Json(Changed { id, state: DeliveryState::Discarded }))
 }
 
-async fn find(state: &ApiState, id: DeliveryId) -> Result<DeliveryRecord, Fault> {
-    let found = state.store.deliveries(DeliveryQuery { id: Some(id), max: 1, ..DeliveryQuery::default() }).await?;
-    found.into_iter().next().ok_or_else(|| Fault::not_found(format!("there is no delivery {id}")))
-}
-
-fn parse<T: std::str::FromStr>(id: &str, what: &str) -> Result<T, Fault> {
-    let shown: String = id.chars().take(80).collect();
-    id.parse().map_err(|_| Fault::new(StatusCode::BAD_REQUEST, format!("`{shown}` is no id of {what}")))
-}
-
-/// Nothing moves the deliveries of a sink that is gone: says so.
-fn explain_orphan(plan: &Plan, record: &mut DeliveryRecord) {
-    if record.state == DeliveryState::Pending && !plan.sinks.contains_key(&record.sink) {
-        let last = if record.detail.is_empty() { String::new() } else { format!(" Last: {}", record.detail) };
-        record.detail = format!(
-            "orphaned: there is no sink `{}` any more. `was = [\"{}\"]` in another sink adopts it; else it is given up when it is too old.{last}",
-            record.sink, record.sink
-        );
+async fn discard(State(state): State<ApiState>, Path(id): Path<String>, request: Request) -> Answer<ListedDelivery> {
+    let Discard { why } = body(request).await?;
+    let why: String = why.chars().filter(|c| !c.is_control()).take(LONGEST_REASON).collect();
+    let id = delivery_id(&id)?;
+    let found = find(&state, id).await?.record;
+    if !state.store().discard(id, why.clone()).await? {
+        return Err(Refusal::conflict(format!("the delivery is {}; only one that is pending can be given up", found.state.as_str())));
     }
+    tracing::info!(delivery = %id, sink = %found.sink, why, "A delivery is given up on somebody's word.");
+    find(&state, id).await.map(Json)
+}
+
+fn delivery_id(text: &str) -> Result<DeliveryId, Refusal> {
+    text.parse().map_err(|_| Refusal::bad_request(format!("`{text}` is no id of a delivery")))
+}
+
+async fn find(state: &ApiState, id: DeliveryId) -> Result<ListedDelivery, Refusal> {
+    let records = state.store().deliveries(DeliveryQuery { id: Some(id), max: 1, ..DeliveryQuery::default() }).await?;
+    let found = state.listed(records).into_iter().find(|listed| listed.record.id == id);
+    found.ok_or_else(|| Refusal::not_found(format!("there is no delivery {id}; it may have been removed since")))
+}
+
+fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Refusal> {
+    let read = Query::<T>::try_from_uri(uri);
+    // The source says what is wrong, the rejection itself only that something is.
+    let words = |rejection: axum::extract::rejection::QueryRejection| {
+        std::error::Error::source(&rejection).map_or_else(|| rejection.to_string(), ToString::to_string)
+    };
+    read.map(|Query(query)| query).map_err(|rejection| Refusal::bad_request(format!("the query can't be read: {}", words(rejection))))
+}
+
+/// The body of a request that changes something. It has to be declared as JSON, which a form in a web page can't do.
+async fn body<T: DeserializeOwned>(request: Request) -> Result<T, Refusal> {
+    let declared = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !declared.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
+        let refusal = Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body has to be JSON, and be declared as such");
+        return Err(refusal.remedy("Send the header `Content-Type: application/json`"));
+    }
+    let too_long = |_| Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is longer than {LONGEST_BODY} bytes"));
+    let bytes = axum::body::to_bytes(request.into_body(), LONGEST_BODY).await.map_err(too_long)?;
+    let text = if bytes.is_empty() { b"{}" } else { &bytes[..] };
+    serde_json::from_slice(text).map_err(|error| Refusal::bad_request(format!("the body can't be read: {error}")))
 }

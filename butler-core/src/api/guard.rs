@@ -1,92 +1,116 @@
-//! Turns away what a page in somebody's browser sends to an address of this machine.
+//! What only a browser would send that was led here by a foreign web page.
 //!
-//! A browser lets any page send requests to `127.0.0.1`. Two headers that a page can't forge give them away: `Origin`, with the page's own address, and `Host`, with the name that it
-//! reached us by. A name of its own that it lets resolve to `127.0.0.1` would make both equal, so on loopback only the loopback's own names are taken.
+//! A page can make the browser of an administrator send requests to an address on loopback. It can't read the answers, unless it made its own name point here, which
+//! the `Host` betrays; and it can't say that it is somebody else, which `Origin` and `Sec-Fetch-Site` tell.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::{HOST, ORIGIN};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::answer::Fault;
+use super::problem::Refusal;
 
-/// What is known about the address that is listened on.
+/// The address at which a connection arrived.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Guard {
-    /// Only this machine can reach it.
-    pub(super) is_loopback: bool,
-}
+pub(super) struct Arrived(pub(super) SocketAddr);
 
-impl Guard {
-    fn fault(self, headers: &HeaderMap) -> Option<Fault> {
-        let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
-        let host = text(HOST);
-        if self.is_loopback && host.is_some_and(|host| !is_loopback_name(host)) {
-            let fault = Fault::new(StatusCode::FORBIDDEN, format!("`{}` is no name of this machine's loopback", host.unwrap_or_default()));
-            return Some(fault.remedy("Address it as 127.0.0.1, [::1] or localhost."));
+/// Lets a request through, or refuses it.
+pub(super) async fn check(request: Request, next: Next) -> Response {
+    let at = request.extensions().get::<Arrived>().map(|Arrived(at)| *at);
+    // Of a connection about which nothing is known the worst is assumed.
+    let on_loopback = at.is_none_or(|at| at.ip().to_canonical().is_loopback());
+    match judge(request.method(), request.headers(), on_loopback) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => {
+            tracing::warn!(method = %request.method(), path = request.uri().path(), ?refusal, "A request to the API was turned away.");
+            refusal.into_response()
         }
-        let is_foreign = text(ORIGIN).is_some_and(|origin| Some(origin.split_once("://").map_or(origin, |(_, host)| host)) != host);
-        is_foreign.then(|| Fault::new(StatusCode::FORBIDDEN, "pages of other origins may not ask"))
     }
 }
 
-/// Whether this is how the loopback is called, with or without a port.
-fn is_loopback_name(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
+fn judge(method: &Method, headers: &HeaderMap, on_loopback: bool) -> Result<(), Refusal> {
+    let mut hosts = headers.get_all(HOST).iter();
+    let host = match (hosts.next().map(|host| host.to_str()), hosts.next()) {
+        (Some(Ok(host)), None) => host,
+        _ => return Err(Refusal::bad_request("the request has to have one `Host`")),
     };
-    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+    if on_loopback && !is_this_machine(host) {
+        let remedy = "Ask for localhost or 127.0.0.1; a proxy on this machine has to set `Host` to one of them";
+        return Err(Refusal::forbidden("the `Host` of the request is not this machine").remedy(remedy));
+    }
+    if method.is_safe() {
+        return Ok(());
+    }
+    let text = |value: &axum::http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
+    let foreign = |origin: &String| origin.split_once("://").is_none_or(|(_, authority)| !authority.eq_ignore_ascii_case(host));
+    let crosses = |site: &String| site != "same-origin" && site != "none";
+    if headers.get(ORIGIN).map(text).is_some_and(|origin| foreign(&origin))
+        || headers.get("sec-fetch-site").map(text).is_some_and(|site| crosses(&site))
+    {
+        return Err(Refusal::forbidden("a web page from elsewhere may not change anything here"));
+    }
+    Ok(())
 }
 
-/// Lets a request pass, or answers it.
-pub(super) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    match guard.fault(request.headers()) {
-        Some(fault) => fault.into_response(),
-        None => next.run(request).await,
-    }
+/// Whether a `Host` is a name or address that always means the machine itself.
+fn is_this_machine(host: &str) -> bool {
+    let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, _)) => address,
+        None => host.split_once(':').map_or(host, |(name, _)| name),
+    };
+    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn headers(host: &str, origin: Option<&str>) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        headers.insert(HOST, host.parse().unwrap());
-        if let Some(origin) = origin {
-            headers.insert(ORIGIN, origin.parse().unwrap());
+    fn passes(method: &Method, headers: &[(&'static str, &str)], on_loopback: bool) -> bool {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, value.parse().unwrap());
         }
-        headers
+        judge(method, &map, on_loopback).is_ok()
     }
 
     #[test]
-    fn programs_and_own_pages_pass_and_foreign_pages_do_not() {
-        for (host, origin, passes) in [
-            ("127.0.0.1:8080", None, true),
-            ("localhost:8080", None, true),
-            ("[::1]:8080", None, true),
-            ("127.0.0.1", Some("http://127.0.0.1"), true),
-            ("localhost:8080", Some("http://localhost:8080"), true),
-            ("127.0.0.1:8080", Some("https://evil.example"), false),
-            ("127.0.0.1:8080", Some("http://127.0.0.1:9999"), false),
-            ("127.0.0.1:8080", Some("null"), false),
-            ("rebound.example:8080", None, false),
-            ("rebound.example:8080", Some("http://rebound.example:8080"), false),
-            ("127.0.0.1.evil.example", None, false),
+    fn on_loopback_only_this_machine_is_meant() {
+        for host in ["localhost", "LocalHost:8080", "127.0.0.1", "127.0.0.2:80", "[::1]:8080", "[::ffff:127.0.0.1]"] {
+            assert!(passes(&Method::GET, &[("host", host)], true), "{host}");
+        }
+        for host in ["", "evil.example", "evil.example:8080", "localhost.evil.example", "10.0.0.1:8080", "127.0.0.1.evil.example", "[::2]"]
+        {
+            assert!(!passes(&Method::GET, &[("host", host)], true), "{host}");
+        }
+        assert!(passes(&Method::GET, &[("host", "butler.example:8080")], false));
+        assert!(!passes(&Method::GET, &[], false));
+        assert!(!passes(&Method::GET, &[("host", "localhost"), ("host", "evil.example")], true));
+    }
+
+    #[test]
+    fn a_foreign_page_reads_what_it_is_given_and_changes_nothing() {
+        let host = ("host", "127.0.0.1:8080");
+        for good in [
+            &[host][..],
+            &[host, ("origin", "http://127.0.0.1:8080")],
+            &[host, ("sec-fetch-site", "same-origin"), ("origin", "http://127.0.0.1:8080")],
+            &[host, ("sec-fetch-site", "none")],
         ] {
-            let fault = Guard { is_loopback: true }.fault(&headers(host, origin));
-            assert_eq!(fault.is_none(), passes, "{host} {origin:?}: {fault:?}");
+            assert!(passes(&Method::POST, good, true), "{good:?}");
         }
-    }
-
-    #[test]
-    fn an_address_that_others_may_reach_has_any_name() {
-        let guard = Guard { is_loopback: false };
-        assert!(guard.fault(&headers("butler.example.com:8080", None)).is_none());
-        assert!(guard.fault(&headers("butler.example.com:8080", Some("https://evil.example"))).is_some());
+        for bad in [
+            &[host, ("origin", "http://evil.example")][..],
+            &[host, ("origin", "null")],
+            &[host, ("origin", "http://127.0.0.1:9999")],
+            &[host, ("sec-fetch-site", "cross-site")],
+            &[host, ("sec-fetch-site", "same-site"), ("origin", "http://127.0.0.1:8080")],
+        ] {
+            assert!(!passes(&Method::POST, bad, true), "{bad:?}");
+            assert!(!passes(&Method::DELETE, bad, false), "{bad:?}");
+            assert!(passes(&Method::GET, bad, true), "{bad:?}");
+        }
     }
 }

@@ -1,35 +1,34 @@
-//! The HTTP server: what a running Butler tells of itself, and takes.
+//! The HTTP server, and the small admin API that it carries.
 //!
-//! | request | what it does |
+//! | request | answer |
 //! | --- | --- |
-//! | `GET /healthz` | `200` as long as the process answers |
-//! | `GET /readyz` | `200` while new events are taken, else `503` with the reasons |
-//! | `GET /api/status` | how everything stands: intake, journal, sources, sites, sinks, orphans |
-//! | `GET /api/events` | a page of events, newest first; `kind`, `site`, `task`, `since`, `before`, `max` |
-//! | `GET /api/events/{id}` | an event with everything that is known about its way; `latest` is the newest |
-//! | `GET /api/rejections` | the latest datagrams that were not taken, and why |
-//! | `GET /api/deliveries` | a page of deliveries, newest first; `id`, `event`, `sink`, `state`, `before`, `max` |
-//! | `GET /api/deliveries/{id}` | a delivery and its latest attempts |
-//! | `POST /api/deliveries/{id}/retry` | tries a dead, suppressed or discarded delivery again; body `{}` |
-//! | `POST /api/deliveries/{id}/discard` | gives up a pending delivery; body `{"why": "..."}` |
+//! | `GET /api/live` | `200`: the process runs |
+//! | `GET /api/ready` | `200` while new events are taken, else `503` with the reasons ([`Readiness`](answers::Readiness)) |
+//! | `GET /api/status` | how everything stands ([`Status`](answers::Status)) |
+//! | `GET /api/events` | events, newest first; `kind`, `site`, `task`, `since`, `before`, `max` ([`EventRecord`](crate::store::EventRecord)) |
+//! | `GET /api/events/ID` | an event and its way ([`EventDetails`](answers::EventDetails)); `latest` stands for the newest |
+//! | `GET /api/rejections` | what was received but not taken ([`Rejection`](crate::source::Rejection)) |
+//! | `GET /api/deliveries` | deliveries, newest first; `event`, `sink`, `state`, `before`, `max` ([`ListedDelivery`](answers::ListedDelivery)) |
+//! | `GET /api/deliveries/ID` | a delivery and its attempts ([`DeliveryDetails`](answers::DeliveryDetails)) |
+//! | `POST /api/deliveries/ID/retry` | makes a dead, suppressed or discarded delivery due again |
+//! | `POST /api/deliveries/ID/discard` | gives up a pending delivery, for the reason in `{ "why": "..." }` |
 //!
-//! Answers are JSON, and so are faults: `{"error": "what is wrong", "remedy": "what to do"}`.
+//! `state` may also be `orphaned`: pending, of a sink that is no longer configured. Whatever fails is answered with a [`Problem`](answers::Problem).
 //!
-//! # Who may ask
+//! # Who may use it
 //!
-//! Whoever reaches the address. By default that is this machine alone; the configuration has to say `allow_anonymous` before another address is taken. A page in a
-//! browser on this machine reaches the loopback too, so the `guard` turns away what a page of another origin sends, and names for the loopback that are not its own.
-//!
-//! # Limits
-//!
-//! A request has ten seconds for its head, thirty in all, 64 KiB for its body, and at most 256 connections are served at once; further ones wait.
+//! Whoever reaches the address, which by default is on loopback. A web page in a browser on this machine reaches it too, so what only a browser would send is turned
+//! away: on loopback a `Host` that is not this machine (a foreign name that was made to point here), and for what changes something a foreign `Origin` or
+//! `Sec-Fetch-Site`, or a body that is not declared as JSON, which no form can do.
 
 mod admin;
-mod answer;
+pub mod answers;
 mod guard;
+mod problem;
 mod server;
-#[cfg(all(test, feature = "testkit", feature = "sqlite", feature = "http-client"))]
+mod state;
+#[cfg(all(test, feature = "sqlite", feature = "testkit"))]
 mod tests;
 
-pub use admin::ApiState;
 pub use server::{ApiError, Server};
+pub use state::ApiState;

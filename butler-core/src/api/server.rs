@@ -1,37 +1,36 @@
-//! The server: connections, limits, and an end in order.
+//! The server: connections, their limits, and their end.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::StatusCode;
-use axum::middleware;
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderValue, Request, StatusCode};
+use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tower_http::limit::RequestBodyLimitLayer;
+use tokio::task::JoinSet;
+use tower::Service;
 use tower_http::timeout::TimeoutLayer;
 
-use super::admin::{self, ApiState};
-use super::guard::{Guard, guard};
-use crate::listen::{Setting, remedy};
+use super::{ApiState, admin, guard};
 use crate::source::Stop;
 
-/// How long a client may take for the head of a request.
-const HEAD_TIME: Duration = Duration::from_secs(10);
-/// How long an answer may take.
-const ANSWER_TIME: Duration = Duration::from_secs(30);
-/// The longest body.
-const MAX_BODY: usize = 64 << 10;
-/// How many connections are served at once.
-const MAX_CONNECTIONS: usize = 256;
-/// How long to wait after a connection could not be accepted: the process may be out of file handles.
+/// Connections at a time; further ones wait in the system's queue.
+const MOST_CONNECTIONS: usize = 128;
+/// How long a client may take to say what it wants; also how long a connection may idle.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a request may take.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the server rests when the system gives it no connection: it has no more file handles, most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-const SETTING: Setting = Setting { key: "[api] listen", usual_host: "127.0.0.1", usual_port: 8080, protocol: "TCP", along: "" };
 
 /// Why the API can't listen.
 #[derive(Debug, thiserror::Error)]
@@ -57,18 +56,17 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds `host:port`; port 0 takes a free one.
+    /// Binds `listen`, as `host:port`; port 0 takes a free one. Connections wait until it [serves](Self::serve).
     ///
     /// # Errors
     /// [`ApiError::Bind`], with the remedy.
     pub async fn bind(listen: &str) -> Result<Self, ApiError> {
-        let fail = |why: io::Error| {
-            let remedy = remedy(&SETTING, listen, &why);
-            ApiError::Bind { address: listen.to_owned(), why, remedy }
+        let bound = async {
+            let listener = TcpListener::bind(listen).await?;
+            let address = listener.local_addr()?;
+            Ok(Self { listener, address })
         };
-        let listener = TcpListener::bind(listen).await.map_err(fail)?;
-        let address = listener.local_addr().map_err(fail)?;
-        Ok(Self { listener, address })
+        bound.await.map_err(|why| ApiError::Bind { address: listen.to_owned(), remedy: remedy(listen, &why), why })
     }
 
     /// Where it listens.
@@ -77,54 +75,133 @@ impl Server {
         self.address
     }
 
-    /// Serves until it is told to stop, then ends the requests under way. Dropping the future ends them at once.
+    /// Serves until it is told to stop, then lets the requests under way end.
+    ///
+    /// # Cancellation
+    /// Dropping the future ends every connection at once.
     pub async fn serve(self, state: ApiState, stop: Stop) {
-        let is_loopback = self.address.ip().to_canonical().is_loopback();
-        let service = admin::routes(state)
-            .layer(RequestBodyLimitLayer::new(MAX_BODY))
-            .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_TIME))
-            .layer(middleware::from_fn_with_state(Guard { is_loopback }, guard))
-            .into_service::<hyper::body::Incoming>();
-        let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-        let graceful = GracefulShutdown::new();
-        let mut running = tokio::task::JoinSet::new();
+        let app = app(state);
+        let permits = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        let ending = GracefulShutdown::new();
+        // Connections end with the server: the set aborts what it holds.
+        let mut connections = JoinSet::new();
         loop {
-            let accepted = tokio::select! {
-                accepted = accept(&self.listener, &connections) => accepted,
+            let accepted = async {
+                let permit = Arc::clone(&permits).acquire_owned().await;
+                (permit, self.listener.accept().await)
+            };
+            let (permit, accepted) = tokio::select! {
+                biased;
                 () = stop.cancelled() => break,
+                accepted = accepted => accepted,
             };
-            while running.try_join_next().is_some() {}
-            let (stream, place) = match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    tracing::warn!(%error, "A connection to the API could not be accepted.");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                    continue;
+            while connections.try_join_next().is_some() {}
+            match accepted {
+                Ok((stream, _)) => {
+                    let connection = ending.watch(connection(stream, self.address, app.clone()));
+                    connections.spawn(async move {
+                        // A client that goes away is none of our business.
+                        let _ = connection.await;
+                        drop(permit);
+                    });
                 }
-            };
-            let mut http = hyper::server::conn::http1::Builder::new();
-            http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME);
-            let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service.clone()));
-            let connection = graceful.watch(connection);
-            running.spawn(async move {
-                // A client that goes away, or speaks no HTTP, is none of our business.
-                let _ = connection.await;
-                drop(place);
-            });
+                // The client has gone already.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) => {
+                    tracing::warn!(%error, "The API can't take a connection; trying again.");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
         }
         drop(self.listener);
-        graceful.shutdown().await;
-        while running.join_next().await.is_some() {}
+        ending.shutdown().await;
     }
 }
 
-type Place = tokio::sync::OwnedSemaphorePermit;
+fn app(state: ApiState) -> Router {
+    admin::routes()
+        .layer(axum::middleware::map_response(harden))
+        .layer(axum::middleware::from_fn(guard::check))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
+        .with_state(state)
+}
 
-/// The next connection, once there is a place for it.
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<(TcpStream, Place)> {
-    let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
-    // Answers are small and written at once: waiting for more to send would only delay them.
+/// Answers are about now, and are never anything but what they say they are.
+async fn harden(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert("cache-control", HeaderValue::from_static("no-store"));
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    response
+}
+
+type Connection<S> = http1::Connection<TokioIo<TcpStream>, S>;
+
+fn connection(
+    stream: TcpStream,
+    listening: SocketAddr,
+    app: Router,
+) -> Connection<impl hyper::service::HttpService<Incoming, ResBody = Body, Error = Infallible, Future: Send> + Send> {
+    // Small answers leave at once; where that can't be set, they leave a little later.
     let _ = stream.set_nodelay(true);
-    Ok((stream, place))
+    let arrived = guard::Arrived(stream.local_addr().unwrap_or(listening));
+    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(arrived);
+        let mut app = app.clone();
+        async move { app.call(request).await }
+    });
+    http1::Builder::new().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).serve_connection(TokioIo::new(stream), service)
+}
+
+fn remedy(listen: &str, why: &io::Error) -> String {
+    let port = listen.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+    match (why.kind(), port) {
+        (_, None) => "Write `[api] listen` as `host:port`, such as `127.0.0.1:8080`; an IPv6 address in brackets".to_owned(),
+        (io::ErrorKind::AddrInUse, Some(port)) => {
+            let find = if cfg!(windows) { format!("netstat -abno -p TCP | findstr :{port}") } else { format!("ss -ltnp sport = :{port}") };
+            format!(
+                "Port {port} is taken, perhaps by another Butler: `{find}` shows by whom. Stop that program, or set another `[api] listen`"
+            )
+        }
+        (io::ErrorKind::PermissionDenied, Some(port)) if port < 1024 => {
+            "Ports below 1024 need special rights: set `[api] listen` to a higher one, such as 8080".to_owned()
+        }
+        (io::ErrorKind::PermissionDenied, Some(port)) => {
+            format!("The system keeps port {port} for itself or for another user: set another `[api] listen`")
+        }
+        (io::ErrorKind::AddrNotAvailable, Some(_)) => "The address is none of this machine's: set `[api] listen` to one that is".to_owned(),
+        (_, Some(port)) => format!("Check `[api] listen`; `127.0.0.1:{port}` listens on this machine alone"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_port_in_use_names_the_port_and_the_way_out() {
+        let first = Server::bind("127.0.0.1:0").await.unwrap();
+        let error = Server::bind(&first.address().to_string()).await.unwrap_err().to_string();
+        let port = first.address().port();
+        assert!(error.starts_with(&format!("can't listen on 127.0.0.1:{port} for the API: ")), "{error}");
+        assert!(error.contains("perhaps by another Butler") && error.ends_with("set another `[api] listen`"), "{error}");
+    }
+
+    #[test]
+    fn every_remedy_reads_well() {
+        let text = |kind: io::ErrorKind, listen: &str| remedy(listen, &kind.into());
+        let remedies = [
+            text(io::ErrorKind::InvalidInput, "8080"),
+            text(io::ErrorKind::PermissionDenied, "127.0.0.1:80"),
+            text(io::ErrorKind::PermissionDenied, "127.0.0.1:8080"),
+            text(io::ErrorKind::AddrNotAvailable, "192.0.2.1:8080"),
+            text(io::ErrorKind::Other, "sense:8080"),
+        ];
+        insta::assert_snapshot!(remedies.join("\n"), @r"
+        Write `[api] listen` as `host:port`, such as `127.0.0.1:8080`; an IPv6 address in brackets
+        Ports below 1024 need special rights: set `[api] listen` to a higher one, such as 8080
+        The system keeps port 8080 for itself or for another user: set another `[api] listen`
+        The address is none of this machine's: set `[api] listen` to one that is
+        Check `[api] listen`; `127.0.0.1:8080` listens on this machine alone
+        ");
+    }
 }

@@ -1,179 +1,293 @@
-//! The server over real connections, in front of a real store.
+//! The API over its socket, in front of the durable store.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use reqwest::{Method, StatusCode};
-use serde_json::{Value, json};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use super::{ApiState, Server};
-use crate::event::{DeliveryId, EventId};
-use crate::pipeline::testing::a_new_event;
+use crate::clock::Clock;
+use crate::event::{Body, Class, DeliveryId, EventId, Kind, NewEvent, SinkName, TaskEvent, TaskOutcome};
 use crate::pipeline::{Health, Plan};
 use crate::sink::{DeliveryError, Reason};
-use crate::source::{Intake, Stop};
+use crate::source::{Datagram, Intake, Stop};
 use crate::store::sqlite::{SqliteSettings, SqliteStore};
 use crate::store::{Journal, NewDelivery, Routing, Settlement};
 use crate::testkit::{FakeSink, TestClock};
 
-struct Stage {
+const PATIENCE: Duration = Duration::from_secs(30);
+
+struct Served {
+    address: std::net::SocketAddr,
     store: Arc<SqliteStore>,
+    clock: TestClock,
     health: Arc<Health>,
-    base: String,
-    http: reqwest::Client,
+    intake: Intake,
     stop: Stop,
-    served: tokio::task::JoinHandle<()>,
-    _folder: tempfile::TempDir,
+    server: tokio::task::JoinHandle<()>,
+    _folder: TempDir,
 }
 
-impl Stage {
-    /// A server whose plan has one sink, `ops`.
-    async fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let clock = Arc::new(TestClock::default());
-        let settings = SqliteSettings { path: folder.path().join("butler.db") };
-        let store = Arc::new(SqliteStore::open(settings, Arc::clone(&clock) as _).unwrap());
-        let health = Arc::new(Health::default());
-        let plan = Plan { sinks: [("ops".into(), FakeSink::default().into_plan())].into_iter().collect(), ..Plan::default() };
-        let (intake, _queue) = Intake::channel();
-        let state = ApiState::new(Arc::clone(&store) as _, Arc::clone(intake.counters()), Arc::clone(&health), Arc::new(plan), clock as _);
-        let server = Server::bind("127.0.0.1:0").await.unwrap();
-        let base = format!("http://{}", server.address());
-        let stop = Stop::new();
-        let served = tokio::spawn(server.serve(state, stop.clone()));
-        let trust = crate::tls::Trust::Only(Vec::new());
-        let http = crate::http_client::build(crate::http_client::ClientOptions { trust, ..Default::default() }).unwrap();
-        Self { store, health, base, http, stop, served, _folder: folder }
+/// An answer: its status, its head in lower case, its body.
+struct Answer(u16, String, Value);
+
+async fn serve() -> Served {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = TestClock::default();
+    let settings = SqliteSettings { path: folder.path().join("butler.db") };
+    let store = Arc::new(SqliteStore::open(settings, Arc::new(clock.clone())).unwrap());
+    let sinks = [(SinkName::from("ops"), FakeSink::default().into_plan())].into_iter().collect();
+    let (intake, _queue) = Intake::channel();
+    let health = Arc::new(Health::default());
+    let plan = Arc::new(Plan { sinks, ..Plan::default() });
+    let state = ApiState::new(Arc::clone(&store) as _, plan, Arc::clone(intake.counters()), Arc::clone(&health), Arc::new(clock.clone()));
+    let server = Server::bind("127.0.0.1:0").await.unwrap();
+    let (address, stop) = (server.address(), Stop::new());
+    let server = tokio::spawn(server.serve(state, stop.clone()));
+    Served { address, store, clock, health, intake, stop, server, _folder: folder }
+}
+
+impl Served {
+    async fn send(&self, request: &str) -> Answer {
+        let talk = async {
+            let mut stream = TcpStream::connect(self.address).await.unwrap();
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            answer
+        };
+        let answer = tokio::time::timeout(PATIENCE, talk).await.expect("no answer");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+        Answer(status, head.to_lowercase(), serde_json::from_str(body).unwrap_or(Value::Null))
     }
 
-    /// An event that is routed to `ops`, and to `gone`, which is in no plan any more.
-    async fn an_event(&self) -> (EventId, DeliveryId, DeliveryId) {
-        let appended = self.store.append(vec![a_new_event(1)]).await.unwrap();
-        let claim = self.store.claim(Duration::from_secs(60), 1).await.unwrap().remove(0);
-        let kind = Some(claim.event.kind.clone());
-        let to = |sink: &str| NewDelivery {
-            sink: sink.into(),
-            target: crate::event::Target::only(),
+    async fn get(&self, path: &str) -> Answer {
+        self.send(&format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")).await
+    }
+
+    /// What a `GET` that succeeds gives.
+    async fn ask(&self, path: &str) -> Value {
+        let Answer(status, _, body) = self.get(path).await;
+        assert_eq!(status, 200, "{path}: {body}");
+        body
+    }
+
+    async fn post(&self, path: &str, headers: &str, body: &str) -> Answer {
+        let length = body.len();
+        self.send(&format!("POST {path} HTTP/1.1\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}")).await
+    }
+
+    async fn command(&self, path: &str, body: &str) -> Answer {
+        self.post(path, "host: localhost\r\ncontent-type: application/json\r\n", body).await
+    }
+
+    /// A failed task, and its deliveries by these sinks.
+    async fn event(&self, sinks: &[&str]) -> (EventId, Vec<DeliveryId>) {
+        let event = NewEvent {
+            site: "prod".into(),
+            kind: Kind::task(TaskOutcome::Failed),
+            at: self.clock.now(),
+            source: "udp".into(),
+            keys: Vec::new(),
+            body: Body::Task(TaskEvent { task_name: "Reload sales".into(), ..TaskEvent::default() }),
+        };
+        let id = self.store.append(vec![event]).await.unwrap()[0].id();
+        let claim = self.store.claim(PATIENCE, 1).await.unwrap().remove(0);
+        let delivery = |sink: &&str| NewDelivery {
+            sink: (*sink).into(),
+            target: "#ops".into(),
             lane: None,
             limit: None,
             route: "all".into(),
-            class: crate::event::Class::Alert,
-            expires: Timestamp::MAX,
+            class: Class::Alert,
+            expires: self.clock.now() + SignedDuration::from_hours(24),
         };
-        let routing = Routing { kind, deliveries: vec![to("ops"), to("gone")], ..Routing::default() };
+        let routing = Routing { deliveries: sinks.iter().map(delivery).collect(), ..Routing::default() };
         self.store.route(claim.token, routing).await.unwrap();
-        let event = appended[0].id();
-        let id = |sink: &str| DeliveryId::of(event, &sink.into(), &crate::event::Target::only());
-        (event, id("ops"), id("gone"))
+        let deliveries = sinks.iter().map(|sink| DeliveryId::of(id, &(*sink).into(), &"#ops".into())).collect();
+        (id, deliveries)
     }
 
-    async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> (StatusCode, Value) {
-        let mut request = self.http.request(method, format!("{}{path}", self.base));
-        if let Some(body) = body {
-            request = request.header("content-type", "application/json").body(body.to_string());
-        }
-        let response = request.send().await.unwrap();
-        let status = response.status();
-        let text = response.text().await.unwrap();
-        (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
-    }
-
-    async fn get(&self, path: &str) -> (StatusCode, Value) {
-        self.ask(Method::GET, path, None).await
+    async fn fail(&self, sink: &str) {
+        let lease = self.store.lease(&sink.into(), PATIENCE, 1).await.unwrap().leases.remove(0);
+        let dead = Settlement::Dead { error: DeliveryError::permanent(Reason::Rejected, "no such channel") };
+        self.store.settle(vec![(lease.token, dead)]).await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn events_and_deliveries_are_told() {
-    let stage = Stage::start().await;
-    assert_eq!(stage.get("/api/events/latest").await.0, StatusCode::NOT_FOUND);
-    let (event, ops, gone) = stage.an_event().await;
-    for id in [event.to_string(), "latest".to_owned()] {
-        let (status, story) = stage.get(&format!("/api/events/{id}")).await;
-        assert_eq!((status, &story["record"]["event"]["id"]), (StatusCode::OK, &json!(event)));
-        assert_eq!(story["deliveries"].as_array().unwrap().len(), 2);
+async fn events_and_deliveries_are_listed_and_shown() {
+    let served = serve().await;
+    assert_eq!(served.get("/api/events/latest").await.0, 404);
+    let (first, _) = served.event(&["ops"]).await;
+    let (second, deliveries) = served.event(&["ops"]).await;
+    served.fail("ops").await;
+
+    let ids = |list: &Value| list.as_array().unwrap().iter().map(|e| e["event"]["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    assert_eq!(ids(&served.ask("/api/events").await), [second.to_string(), first.to_string()]);
+    assert_eq!(ids(&served.ask("/api/events?max=1").await), [second.to_string()]);
+    assert_eq!(ids(&served.ask(&format!("/api/events?before={second}&kind=task.*")).await), [first.to_string()]);
+    assert_eq!(ids(&served.ask("/api/events?kind=reload_task.failed").await), [] as [String; 0]);
+    for path in [format!("/api/events/{second}"), "/api/events/latest".to_owned()] {
+        let details = served.ask(&path).await;
+        assert_eq!(details["record"]["event"]["body"]["task"]["task_name"], "Reload sales");
+        assert_eq!(details["deliveries"][0]["id"], deliveries[0].to_string());
     }
-    let (_, of_ops) = stage.get("/api/deliveries?sink=ops&state=pending").await;
-    assert_eq!((of_ops.as_array().unwrap().len(), &of_ops[0]["id"]), (1, &json!(ops)));
-    let (_, one) = stage.get(&format!("/api/deliveries/{gone}")).await;
-    assert!(one["delivery"]["detail"].as_str().unwrap().starts_with("orphaned: there is no sink `gone` any more"), "{one}");
-    let (_, status) = stage.get("/api/status").await;
-    assert_eq!((&status["orphans"], &status["ready"]), (&json!({"gone": 1}), &json!(true)));
+
+    let dead = served.ask("/api/deliveries?state=dead&sink=ops").await;
+    assert_eq!((dead.as_array().unwrap().len(), &dead[0]["event"]), (1, &Value::from(first.to_string())));
+    let shown = served.ask(&format!("/api/deliveries/{}", dead[0]["id"].as_str().unwrap())).await;
+    assert_eq!((&shown["delivery"]["state"], &shown["attempts"][0]["outcome"]), (&"dead".into(), &"rejected".into()));
 }
 
 #[tokio::test]
-async fn a_dead_delivery_is_tried_again_and_a_pending_one_discarded() {
-    let stage = Stage::start().await;
-    let (_, ops, gone) = stage.an_event().await;
-    let retry = format!("/api/deliveries/{ops}/retry");
-    let (status, fault) = stage.ask(Method::POST, &retry, Some(json!({}))).await;
-    assert_eq!((status, fault["error"].as_str()), (StatusCode::CONFLICT, Some(&*format!("delivery {ops} is pending"))));
-
-    let lease = stage.store.lease(&"ops".into(), Duration::from_secs(60), 1).await.unwrap().leases.remove(0);
-    let error = DeliveryError::permanent(Reason::Rejected, "no such channel");
-    stage.store.settle(vec![(lease.token, Settlement::Dead { error })]).await.unwrap();
-    let (status, changed) = stage.ask(Method::POST, &retry, Some(json!({}))).await;
-    assert_eq!((status, changed), (StatusCode::OK, json!({"id": ops, "state": "pending"})));
-    let (_, one) = stage.get(&format!("/api/deliveries/{ops}")).await;
-    assert_eq!(one["delivery"]["state"], "pending");
-    assert_eq!(one["attempts"][0]["detail"].as_str().unwrap(), "no such channel");
-
-    let discard = format!("/api/deliveries/{ops}/discard");
-    assert_eq!(stage.ask(Method::POST, &discard, Some(json!({"why": "known"}))).await.0, StatusCode::OK);
-    assert_eq!(stage.ask(Method::POST, &discard, Some(json!({}))).await.0, StatusCode::CONFLICT);
-    let (status, fault) = stage.ask(Method::POST, &format!("/api/deliveries/{gone}/retry"), Some(json!({}))).await;
-    assert_eq!(status, StatusCode::CONFLICT);
-    assert!(fault["remedy"].as_str().unwrap().contains("`was`"), "{fault}");
+async fn a_pending_delivery_says_what_it_waits_for() {
+    let served = serve().await;
+    let (_, deliveries) = served.event(&["ops", "old"]).await;
+    let since = Timestamp::UNIX_EPOCH;
+    served.health.update(|health| {
+        let ops = health.sinks.entry("ops".into()).or_default();
+        (ops.down_since, ops.last_error) = (Some(since), Some("connection refused".into()));
+    });
+    let listed = served.ask("/api/deliveries?state=pending").await;
+    let of = |sink: &str| listed.as_array().unwrap().iter().find(|d| d["sink"] == sink).unwrap().clone();
+    assert_eq!((&of("ops")["orphaned"], &of("ops")["sink_down"]["error"]), (&false.into(), &"connection refused".into()));
+    assert_eq!((&of("old")["orphaned"], &of("old")["sink_down"]), (&true.into(), &Value::Null));
+    let orphaned = served.ask("/api/deliveries?state=orphaned").await;
+    assert_eq!((orphaned.as_array().unwrap().len(), &orphaned[0]["id"]), (1, &deliveries[1].to_string().into()));
+    assert_eq!(served.ask("/api/deliveries?state=orphaned&sink=ops").await, Value::Array(Vec::new()));
+    assert_eq!(served.ask("/api/status").await["orphans"], serde_json::json!({ "old": 1 }));
 }
 
 #[tokio::test]
-async fn faults_say_what_is_wrong() {
-    let stage = Stage::start().await;
-    let nobody = "/api/deliveries/018f7e3a-0000-7000-8000-000000000000";
-    let cases = [
-        (Method::GET, "/api/events/foo".to_owned(), None, StatusCode::BAD_REQUEST, "`foo` is no id of an event"),
-        (Method::GET, nobody.to_owned(), None, StatusCode::NOT_FOUND, "there is no delivery"),
-        (Method::GET, "/api/events?colour=red".to_owned(), None, StatusCode::BAD_REQUEST, "unknown field `colour`"),
-        (Method::GET, "/api/deliveries?state=lost".to_owned(), None, StatusCode::BAD_REQUEST, "unknown variant `lost`"),
-        (Method::GET, "/api/nothing".to_owned(), None, StatusCode::NOT_FOUND, "there is nothing here"),
-        (Method::DELETE, "/api/events".to_owned(), None, StatusCode::METHOD_NOT_ALLOWED, "this method means nothing here"),
-        (Method::POST, format!("{nobody}/retry"), None, StatusCode::UNSUPPORTED_MEDIA_TYPE, "Content-Type"),
-        (Method::POST, format!("{nobody}/retry"), Some(json!({"a": 1})), StatusCode::UNPROCESSABLE_ENTITY, "unknown field `a`"),
-        (Method::POST, format!("{nobody}/discard"), Some(json!({"why": "x".repeat(70_000)})), StatusCode::PAYLOAD_TOO_LARGE, ""),
-    ];
-    for (method, path, body, wanted, words) in cases {
-        let (status, fault) = stage.ask(method.clone(), &path, body).await;
-        assert_eq!(status, wanted, "{method} {path}: {fault}");
-        let text = fault["error"].as_str().map_or_else(|| fault.to_string(), str::to_owned);
-        assert!(text.contains(words), "{method} {path}: {text}");
+async fn a_dead_delivery_is_tried_again_with_all_its_time() {
+    let served = serve().await;
+    let (_, deliveries) = served.event(&["ops"]).await;
+    let retry = format!("/api/deliveries/{}/retry", deliveries[0]);
+    let Answer(status, _, problem) = served.command(&retry, "{}").await;
+    assert_eq!((status, &problem["error"]), (409, &"the delivery is pending".into()));
+    served.fail("ops").await;
+    served.clock.advance(Duration::from_hours(100));
+    let Answer(status, _, delivery) = served.command(&retry, "").await;
+    assert_eq!((status, &delivery["state"]), (200, &"pending".into()), "{delivery}");
+    let day_later = served.clock.now() + SignedDuration::from_hours(24);
+    assert_eq!(delivery["expires"], day_later.to_string());
+    assert_eq!(served.store.lease(&"ops".into(), PATIENCE, 1).await.unwrap().leases.len(), 1);
+}
+
+#[tokio::test]
+async fn what_nobody_would_deliver_is_not_tried_again() {
+    let served = serve().await;
+    let (_, deliveries) = served.event(&["old"]).await;
+    served.fail("old").await;
+    let Answer(status, _, problem) = served.command(&format!("/api/deliveries/{}/retry", deliveries[0]), "{}").await;
+    assert_eq!(status, 409);
+    assert_eq!(problem["remedy"], "Add a sink `old`, or let another one take over: `sinks.NAME.was = [\"old\"]`");
+}
+
+#[tokio::test]
+async fn a_pending_delivery_is_given_up_for_a_reason() {
+    let served = serve().await;
+    let (_, deliveries) = served.event(&["ops"]).await;
+    let discard = format!("/api/deliveries/{}/discard", deliveries[0]);
+    let Answer(status, _, delivery) = served.command(&discard, r#"{ "why": "told by\n phone" }"#).await;
+    assert_eq!((status, &delivery["state"]), (200, &"discarded".into()), "{delivery}");
+    assert!(delivery["detail"].as_str().unwrap().contains("told by phone"), "{delivery}");
+    assert_eq!(served.command(&discard, "{}").await.0, 409);
+}
+
+#[tokio::test]
+async fn status_and_readiness_tell_how_it_stands() {
+    let served = serve().await;
+    let datagram = |bytes: &'static [u8]| Datagram {
+        bytes: bytes.into(),
+        from: "192.0.2.7:5000".parse().ok(),
+        site: "prod".into(),
+        source: "udp".into(),
+        received: served.clock.now(),
+    };
+    // Nobody takes from the queue, and its far end is gone.
+    assert!(!served.intake.offer(datagram(b"x")));
+    served.event(&["ops"]).await;
+    served.clock.advance(Duration::from_secs(90));
+    let status = served.ask("/api/status").await;
+    assert_eq!((&status["uptime_seconds"], &status["ready"], &status["journal"]["events"]), (&90.into(), &true.into(), &1.into()));
+    assert_eq!(status["intake"]["rejected"], serde_json::json!({ "shutting_down": 1 }));
+    assert_eq!(served.ask("/api/rejections").await[0]["from"], "192.0.2.7:5000");
+    assert_eq!(served.ask("/api/ready").await, serde_json::json!({ "ready": true, "why": [] }));
+    assert_eq!(served.ask("/api/live").await["live"], true);
+
+    served.health.update(|health| health.sources.entry("udp".into()).or_default().error = Some("port in use".into()));
+    let Answer(status, _, ready) = served.get("/api/ready").await;
+    assert_eq!((status, &ready["why"][0]), (503, &"the source `udp` does not hear: port in use".into()));
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_refused_with_words() {
+    let served = serve().await;
+    let no_such = "00000000-0000-0000-0000-000000000001";
+    for (path, status, words) in [
+        ("/api/nothing", 404, "there is nothing at `/api/nothing`"),
+        ("/", 404, "there is nothing at `/`"),
+        ("/api/events?colour=red", 400, "unknown field `colour`"),
+        ("/api/events?max=many", 400, "the query can't be read: "),
+        ("/api/deliveries?state=alive", 400, "unknown variant `alive`"),
+        ("/api/events/7", 400, "`7` is no id of an event"),
+        ("/api/deliveries/latest", 400, "`latest` is no id of a delivery"),
+        (&format!("/api/events/{no_such}"), 404, "there is no event"),
+        (&format!("/api/deliveries/{no_such}"), 404, "there is no delivery"),
+        (&format!("/api/deliveries/{no_such}/retry"), 405, "can't be asked in this way"),
+    ] {
+        let Answer(found, head, problem) = served.get(path).await;
+        assert_eq!(found, status, "{path}");
+        assert!(problem["error"].as_str().is_some_and(|error| error.contains(words)), "{path}: {problem}");
+        assert!(head.contains("content-type: application/json") && head.contains("cache-control: no-store"), "{head}");
     }
+    let discard = format!("/api/deliveries/{no_such}/discard");
+    assert_eq!(served.command(&discard, "{}").await.0, 404);
+    assert_eq!(served.command(&discard, "{ \"who\": 1 }").await.0, 400);
+    assert_eq!(served.command(&discard, &format!("{{ \"why\": \"{}\" }}", "x".repeat(20_000))).await.0, 413);
 }
 
 #[tokio::test]
-async fn it_is_ready_while_the_store_takes_events() {
-    let stage = Stage::start().await;
-    assert_eq!(stage.get("/healthz").await, (StatusCode::OK, json!("ok\n")));
-    assert_eq!(stage.get("/readyz").await.0, StatusCode::OK);
-    stage.health.update(|health| health.store = Some((Timestamp::UNIX_EPOCH, "the disk is full".into())));
-    let (status, body) = stage.get("/readyz").await;
-    assert_eq!((status, &body["store"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("the disk is full")));
+async fn a_foreign_page_in_a_browser_on_this_machine_gets_nowhere() {
+    let served = serve().await;
+    let (_, deliveries) = served.event(&["ops"]).await;
+    let discard = format!("/api/deliveries/{}/discard", deliveries[0]);
+    let address = served.address;
+    // A name that was made to point here.
+    assert_eq!(served.send("GET /api/events HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n").await.0, 403);
+    let json = "content-type: application/json\r\n";
+    for (headers, status) in [
+        (format!("host: evil.example:{}\r\n{json}", address.port()), 403),
+        (format!("host: {address}\r\n{json}origin: http://evil.example\r\n"), 403),
+        (format!("host: {address}\r\n{json}sec-fetch-site: cross-site\r\n"), 403),
+        // What a form can send.
+        (format!("host: {address}\r\n"), 415),
+        (format!("host: {address}\r\ncontent-type: text/plain\r\n"), 415),
+        (format!("host: {address}\r\ncontent-type: application/x-www-form-urlencoded\r\n"), 415),
+    ] {
+        assert_eq!(served.post(&discard, &headers, "{}").await.0, status, "{headers}");
+    }
+    assert_eq!(served.ask("/api/deliveries").await[0]["state"], "pending");
+    let own = format!("host: {address}\r\ncontent-type: application/json; charset=utf-8\r\norigin: http://{address}\r\n");
+    assert_eq!(served.post(&discard, &own, "{}").await.0, 200);
 }
 
 #[tokio::test]
-async fn it_ends_although_clients_keep_their_connections() {
-    let stage = Stage::start().await;
-    assert_eq!(stage.get("/healthz").await.0, StatusCode::OK);
-    stage.stop.cancel();
-    stage.served.await.unwrap();
-    assert!(stage.http.get(format!("{}/healthz", stage.base)).send().await.is_err());
-}
-
-#[tokio::test]
-async fn a_port_in_use_names_the_way_out() {
-    let first = Server::bind("127.0.0.1:0").await.unwrap();
-    let error = Server::bind(&first.address().to_string()).await.unwrap_err().to_string();
-    let port = first.address().port();
-    assert!(error.starts_with(&format!("can't listen on 127.0.0.1:{port} for the API: ")), "{error}");
-    assert!(error.ends_with("Stop that program, or set another `[api] listen`"), "{error}");
+async fn a_stop_ends_idle_connections_and_frees_the_port() {
+    let served = serve().await;
+    let mut idle = TcpStream::connect(served.address).await.unwrap();
+    idle.write_all(b"GET /api/live HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    let mut buffer = [0; 1024];
+    assert!(idle.read(&mut buffer).await.unwrap() > 0);
+    served.stop.cancel();
+    tokio::time::timeout(PATIENCE, served.server).await.expect("the server ends").unwrap();
+    assert_eq!(idle.read(&mut buffer).await.unwrap_or(0), 0);
+    Server::bind(&served.address.to_string()).await.expect("the port is free");
 }

@@ -7,17 +7,19 @@ use std::time::Duration;
 
 #[cfg(feature = "api")]
 use crate::api;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, Deadline, SystemClock};
 use crate::config::{Config, ConfigError, Settings, StorePlace, StoreSettings};
 use crate::enrich::Enricher;
 use crate::event::SiteName;
 use crate::pipeline::{Health, Parts, Pipeline};
 use crate::sink::{Registry, SinkConfig};
-use crate::source::udp::UdpSource;
+use crate::source::udp::{UdpSettings, UdpSource};
 use crate::source::{EventSource, Intake, SourceError, Stop};
 use crate::store::{Journal, PrunePolicy, Store, StoreError};
 
 mod sources;
+#[cfg(all(test, feature = "sqlite", feature = "testkit"))]
+mod tests;
 
 /// A running Butler. Dropping it ends everything at once; [`Butler::shutdown`] ends it in order.
 ///
@@ -25,6 +27,7 @@ mod sources;
 #[derive(Debug)]
 pub struct Butler {
     store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
     intake: Intake,
     health: Arc<Health>,
     bound: Vec<(String, String)>,
@@ -39,6 +42,13 @@ pub struct Butler {
 struct ApiTask {
     stop: Stop,
     task: tokio::task::JoinHandle<()>,
+}
+
+#[cfg(feature = "api")]
+impl Drop for ApiTask {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 /// Puts a [`Butler`] together.
@@ -74,9 +84,20 @@ pub enum StartError {
     #[cfg(feature = "qlik")]
     #[error(transparent)]
     Qlik(#[from] crate::qlik::QlikError),
+    /// An enricher was given for a site that the configuration does not have.
+    #[error("there is an enricher for the site `{0}`, but no such site in the configuration")]
+    NoSuchSite(SiteName),
     /// The configuration asks for something that this build has not.
     #[error("{0}")]
     NotInThisBuild(String),
+}
+
+/// What had not ended when the grace period was over. It was dropped; nothing that was accepted is lost by it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not everything ended within {}: {}; what is open goes on at the next start", humantime::format_duration(*.grace), late.join(", "))]
+pub struct ShutdownError {
+    late: Vec<&'static str>,
+    grace: Duration,
 }
 
 impl Butler {
@@ -117,17 +138,34 @@ impl Butler {
     }
 
     /// Ends in order: sources first, then what was handed in is journalled, attempts under way are settled, the store is closed. Takes `grace` at the
-    /// most for what is under way; what is dropped then is open in the journal and goes on at the next start.
-    pub async fn shutdown(self, grace: Duration) {
-        self.sources.shutdown(grace).await;
-        self.pipeline.shutdown(grace).await;
+    /// most; what is dropped then is open in the journal and goes on at the next start.
+    ///
+    /// # Errors
+    /// [`ShutdownError`]: something was under way still when the time was up, and was dropped. Nothing that was accepted is lost by it.
+    ///
+    /// # Cancellation
+    /// Dropping the future ends everything at once, as dropping the [`Butler`] does.
+    pub async fn shutdown(self, grace: Duration) -> Result<(), ShutdownError> {
+        let clock = self.clock;
+        let deadline = Deadline::after(&*clock, grace);
+        let mut late = Vec::new();
+        if !self.sources.shutdown(deadline.left(&*clock)).await {
+            late.push("a source");
+        }
+        if !self.pipeline.shutdown(deadline.left(&*clock)).await {
+            late.push("attempts to deliver");
+        }
         #[cfg(feature = "api")]
-        if let Some(ApiTask { stop, mut task }) = self.api {
-            stop.cancel();
-            if tokio::time::timeout(grace, &mut task).await.is_err() {
-                task.abort();
+        if let Some(mut api) = self.api {
+            api.stop.cancel();
+            tokio::select! {
+                biased;
+                // A server that panicked has ended too.
+                _ = &mut api.task => {}
+                () = clock.sleep(deadline.left(&*clock)) => late.push("requests to the API"),
             }
         }
+        if late.is_empty() { Ok(()) } else { Err(ShutdownError { late, grace }) }
     }
 }
 
@@ -192,7 +230,8 @@ impl Builder {
         let (intake, queue) = Intake::channel();
         let mut bound = Vec::new();
         let mut opened = sources::Sources::new(Arc::clone(&clock));
-        let udp = settings.udp.iter().map(|udp| Arc::new(UdpSource::new(udp.clone(), Arc::clone(&clock))) as Arc<dyn EventSource>);
+        let udp = settings.udp.iter().zip(udp_names(&settings.udp));
+        let udp = udp.map(|(udp, name)| Arc::new(UdpSource::new(udp.clone(), Arc::clone(&clock)).named(name)) as Arc<dyn EventSource>);
         for source in udp.chain(sources) {
             let name = source.name();
             for address in opened.open(source, &intake, &health).await? {
@@ -216,6 +255,7 @@ impl Builder {
         });
         Ok(Butler {
             store,
+            clock,
             intake,
             health,
             bound,
@@ -225,6 +265,19 @@ impl Builder {
             api,
         })
     }
+}
+
+/// `udp` for the only address that is listened on; where there are several, the site is part of the name.
+fn udp_names(addresses: &[UdpSettings]) -> Vec<String> {
+    let name = |(index, udp): (usize, &UdpSettings)| {
+        let earlier = addresses[..index].iter().filter(|other| other.site == udp.site).count();
+        match (addresses.len(), earlier) {
+            (1, _) => "udp".to_owned(),
+            (_, 0) => format!("udp-{}", udp.site),
+            (_, earlier) => format!("udp-{}-{}", udp.site, earlier + 1),
+        }
+    };
+    addresses.iter().enumerate().map(name).collect()
 }
 
 /// Gives each site somebody to ask: the embedder's own enricher, or the repository's client.
@@ -253,8 +306,9 @@ fn connect(
     #[cfg(not(feature = "qlik"))]
     let _ = (clock, health);
     for (name, enricher) in enrichers {
-        if let Some(site) = settings.plan.sites.get_mut(&name) {
-            site.enricher = Some(enricher);
+        match settings.plan.sites.get_mut(&name) {
+            Some(site) => site.enricher = Some(enricher),
+            None => return Err(StartError::NoSuchSite(name)),
         }
     }
     Ok(())

@@ -1,11 +1,15 @@
 //! The sources of a running Butler: opened before it is ready, opened again when they fail.
 
+use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
+use crate::event::SourceName;
 use crate::pipeline::Health;
 use crate::source::{EventSource, Intake, Open, SourceError, Stop};
 
@@ -17,12 +21,13 @@ const LONGEST_WAIT: Duration = Duration::from_mins(1);
 pub(super) struct Sources {
     clock: Arc<dyn Clock>,
     stop: Stop,
+    names: BTreeSet<SourceName>,
     tasks: Vec<JoinHandle<()>>,
 }
 
 impl Sources {
     pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, stop: Stop::new(), tasks: Vec::new() }
+        Self { clock, stop: Stop::new(), names: BTreeSet::new(), tasks: Vec::new() }
     }
 
     /// Opens a source and lets it run. What it listens on is given back.
@@ -32,6 +37,11 @@ impl Sources {
         intake: &Intake,
         health: &Arc<Health>,
     ) -> Result<Vec<std::net::SocketAddr>, SourceError> {
+        let name = source.name();
+        if !self.names.insert(name.clone()) {
+            let why = format!("two sources are called `{name}`, and could not be told apart: give one of them another name");
+            return Err(SourceError::Other(why));
+        }
         let open = source.open(intake.clone(), self.stop.clone()).await?;
         let addresses = open.addresses.clone();
         note(health, &*source, &open.addresses, None);
@@ -41,8 +51,8 @@ impl Sources {
         Ok(addresses)
     }
 
-    /// Ends them, and waits until they have handed over what they had received.
-    pub(super) async fn shutdown(mut self, grace: Duration) {
+    /// Ends them, and waits until they have handed over what they had received; whether they have within `grace`.
+    pub(super) async fn shutdown(mut self, grace: Duration) -> bool {
         self.stop.cancel();
         let clock = Arc::clone(&self.clock);
         let ended = async {
@@ -52,8 +62,12 @@ impl Sources {
             }
         };
         tokio::select! {
-            () = ended => {}
-            () = clock.sleep(grace) => tracing::warn!("A source did not end within the grace period."),
+            biased;
+            () = ended => true,
+            () = clock.sleep(grace) => {
+                tracing::warn!("A source did not end within the grace period.");
+                false
+            }
         }
     }
 }
@@ -80,8 +94,8 @@ impl Keeper {
     async fn keep(self, mut open: Open) {
         let mut wait = Duration::from_secs(1);
         loop {
-            // In a task of its own, so that a panic ends the source and not its keeper.
-            let error = match tokio::spawn(open.run).await {
+            // A panic ends the source and not its keeper.
+            let error = match AssertUnwindSafe(open.run).catch_unwind().await {
                 Ok(Ok(())) if self.stop.is_cancelled() => return,
                 Ok(Ok(())) => "it ended by itself".to_owned(),
                 Ok(Err(error)) => error.to_string(),

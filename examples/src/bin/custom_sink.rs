@@ -136,7 +136,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             break;
         }
     }
-    butler.shutdown(Duration::from_secs(5)).await;
+    butler.shutdown(Duration::from_secs(5)).await?;
     Ok(())
 }
 

@@ -101,6 +101,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     for record in butler.store().events(EventQuery::default()).await?.into_iter().rev() {
         println!("{} told {} time(s)", record.event.kind, record.sightings);
     }
-    butler.shutdown(Duration::from_secs(5)).await;
+    butler.shutdown(Duration::from_secs(5)).await?;
     Ok(())
 }

@@ -1,0 +1,111 @@
+//! What the admin API answers, for those who serve it and those who ask it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::event::{Facts, SinkName};
+use crate::pipeline::HealthReport;
+use crate::source::RejectReason;
+use crate::store::{AttemptRecord, DeliveryRecord, EventRecord, JournalStats, RouteNote, Sighting};
+
+/// How everything stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// Of the program.
+    pub version: String,
+    /// Since when it runs.
+    pub started: Timestamp,
+    /// The same, in seconds.
+    pub uptime_seconds: u64,
+    /// Whether new events are taken.
+    pub ready: bool,
+    /// Store, sources, sinks and sites.
+    pub health: HealthReport,
+    /// What was counted at the way in.
+    pub intake: IntakeStatus,
+    /// How much the journal holds.
+    pub journal: JournalStats,
+    /// Sinks that are no longer configured, and how many deliveries still wait for each.
+    pub orphans: BTreeMap<SinkName, u64>,
+}
+
+/// What was counted at the way in, since the start.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct IntakeStatus {
+    /// Datagrams and events that were handed in.
+    pub received: u64,
+    /// Of these, what the journal took as new.
+    pub accepted: u64,
+    /// What had been told before.
+    pub duplicates: u64,
+    /// What waits to be journalled.
+    pub queued: usize,
+    /// What was not taken, by reason.
+    pub rejected: BTreeMap<RejectReason, u64>,
+}
+
+/// Whether new events are taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Readiness {
+    /// Whether.
+    pub ready: bool,
+    /// Why not, one sentence each.
+    pub why: Vec<String>,
+}
+
+/// An event with everything that is known about its way.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventDetails {
+    /// The event.
+    pub record: EventRecord,
+    /// What was found out about it.
+    pub facts: Facts,
+    /// Who told us, and when; the first twenty.
+    pub sightings: Vec<Sighting>,
+    /// What the routes said.
+    pub notes: Vec<RouteNote>,
+    /// Where it went or goes.
+    pub deliveries: Vec<ListedDelivery>,
+}
+
+/// A delivery, in the light of what is configured and how its sink stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ListedDelivery {
+    /// What the journal says.
+    #[serde(flatten)]
+    pub record: DeliveryRecord,
+    /// It is pending, and its sink is no longer configured.
+    pub orphaned: bool,
+    /// It is pending, and its sink does not work at the moment.
+    pub sink_down: Option<SinkDown>,
+}
+
+/// Since when a sink does not work, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SinkDown {
+    /// Since when.
+    pub since: Timestamp,
+    /// How its latest attempt failed.
+    pub error: String,
+}
+
+/// A delivery with its attempts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeliveryDetails {
+    /// The delivery.
+    pub delivery: ListedDelivery,
+    /// Its attempts, oldest first; the latest twenty.
+    pub attempts: Vec<AttemptRecord>,
+}
+
+/// Why a request was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Problem {
+    /// What is wrong.
+    pub error: String,
+    /// What to do, if that is not plain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+}

@@ -1,0 +1,73 @@
+//! What the API tells of.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::answers::{ListedDelivery, SinkDown};
+use crate::clock::Clock;
+use crate::pipeline::{Health, Plan};
+use crate::source::IntakeCounters;
+use crate::store::{DeliveryRecord, DeliveryState, Store};
+
+/// What the API tells of. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct ApiState(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Arc<dyn Store>,
+    plan: Arc<Plan>,
+    intake: Arc<IntakeCounters>,
+    health: Arc<Health>,
+    clock: Arc<dyn Clock>,
+    started: Timestamp,
+}
+
+impl ApiState {
+    /// Of these. The program counts as started now.
+    pub fn new(store: Arc<dyn Store>, plan: Arc<Plan>, intake: Arc<IntakeCounters>, health: Arc<Health>, clock: Arc<dyn Clock>) -> Self {
+        let started = clock.now();
+        Self(Arc::new(Inner { store, plan, intake, health, clock, started }))
+    }
+
+    pub(super) fn store(&self) -> &dyn Store {
+        &*self.0.store
+    }
+
+    pub(super) fn plan(&self) -> &Plan {
+        &self.0.plan
+    }
+
+    pub(super) fn intake(&self) -> &IntakeCounters {
+        &self.0.intake
+    }
+
+    pub(super) fn health(&self) -> &Health {
+        &self.0.health
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    pub(super) fn started(&self) -> Timestamp {
+        self.0.started
+    }
+
+    /// Deliveries in the light of what is configured and how the sinks stand.
+    pub(super) fn listed(&self, records: Vec<DeliveryRecord>) -> Vec<ListedDelivery> {
+        let health = self.health().report();
+        let listed = |record: DeliveryRecord| {
+            let is_pending = record.state == DeliveryState::Pending;
+            let sink = health.sinks.get(&record.sink).filter(|_| is_pending);
+            let sink_down = sink.and_then(|sink| {
+                let since = sink.down_since?;
+                Some(SinkDown { since, error: sink.last_error.clone().unwrap_or_default() })
+            });
+            let orphaned = is_pending && !self.plan().sinks.contains_key(&record.sink);
+            ListedDelivery { record, orphaned, sink_down }
+        };
+        records.into_iter().map(listed).collect()
+    }
+}
