@@ -30,8 +30,8 @@ type Answer<T> = Result<Json<T>, Refusal>;
 
 pub(super) fn routes() -> Router<ApiState> {
     Router::new()
-        .route("/api/live", get(async || Json(serde_json::json!({ "live": true }))))
-        .route("/api/ready", get(ready))
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(ready))
         .route("/api/status", get(status))
         .route("/api/events", get(events))
         .route("/api/events/{id}", get(event))
@@ -45,9 +45,11 @@ pub(super) fn routes() -> Router<ApiState> {
 }
 
 async fn ready(State(state): State<ApiState>) -> (StatusCode, Json<Readiness>) {
-    let why = state.health().report().obstacles();
-    let status = if why.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Readiness { ready: why.is_empty(), why }))
+    let report = state.health().report();
+    let ready = report.is_ready();
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let deaf = report.sources.into_iter().filter_map(|(name, source)| Some((name, source.error?)));
+    (status, Json(Readiness { ready, store: report.store.map(|(_, why)| why), sources: deaf.collect() }))
 }
 
 async fn status(State(state): State<ApiState>) -> Answer<Status> {
@@ -96,7 +98,7 @@ async fn event(State(state): State<ApiState>, Path(id): Path<String>) -> Answer<
     };
     let story = state.store().story(id).await?;
     let Story { record, facts, sightings, notes, deliveries } =
-        story.ok_or_else(|| Refusal::not_found(format!("there is no event {id}; it may have been removed since")))?;
+        story.ok_or_else(|| Refusal::not_found(format!("there is no event {id}")))?;
     Ok(Json(EventDetails { record, facts, sightings, notes, deliveries: state.listed(deliveries) }))
 }
 
@@ -177,15 +179,15 @@ async fn retry(State(state): State<ApiState>, Path(id): Path<String>, request: R
     let id = delivery_id(&id)?;
     let found = find(&state, id).await?.record;
     let Some(sink) = state.plan().sinks.get(&found.sink) else {
-        let remedy = format!("Add a sink `{0}`, or let another one take over: `sinks.NAME.was = [\"{0}\"]`", found.sink);
-        return Err(Refusal::conflict(format!("the sink `{}` is no longer configured", found.sink)).remedy(remedy));
+        let remedy = format!("Configure it again, or let another sink take over with `was = [\"{}\"]`.", found.sink);
+        return Err(Refusal::conflict(format!("there is no sink `{}` any more that could try it", found.sink)).remedy(remedy));
     };
     let class = state.store().story(found.event).await?.map(|story| story.record.event.kind.class());
     let age = class.map_or(RetryPolicy::default().alert_age, |class| sink.retry.age(class));
     let expires = state.now().saturating_add(SignedDuration::try_from(age).unwrap_or(SignedDuration::MAX)).unwrap_or(jiff::Timestamp::MAX);
     if !state.store().revive(id, expires).await? {
-        return Err(Refusal::conflict(format!("the delivery is {}", found.state.as_str()))
-            .remedy("Only one that is dead, suppressed or discarded can be tried again; one that is pending is tried by itself"));
+        return Err(Refusal::conflict(format!("delivery {id} is {}", found.state.as_str()))
+            .remedy("Only what is dead, suppressed or discarded can be tried again."));
     }
     tracing::info!(delivery = %id, sink = %found.sink, "A delivery is tried again on somebody's word.");
     find(&state, id).await.map(Json)
@@ -199,7 +201,7 @@ struct Discard {
 
 impl Default for Discard {
     fn default() -> Self {
-        Self { why: "by the API".into() }
+        Self { why: "over the API".into() }
     }
 }
 
@@ -209,7 +211,9 @@ async fn discard(State(state): State<ApiState>, Path(id): Path<String>, request:
     let id = delivery_id(&id)?;
     let found = find(&state, id).await?.record;
     if !state.store().discard(id, why.clone()).await? {
-        return Err(Refusal::conflict(format!("the delivery is {}; only one that is pending can be given up", found.state.as_str())));
+        return Err(
+            Refusal::conflict(format!("delivery {id} is {}", found.state.as_str())).remedy("Only what is pending can be discarded.")
+        );
     }
     tracing::info!(delivery = %id, sink = %found.sink, why, "A delivery is given up on somebody's word.");
     find(&state, id).await.map(Json)
@@ -222,7 +226,7 @@ fn delivery_id(text: &str) -> Result<DeliveryId, Refusal> {
 async fn find(state: &ApiState, id: DeliveryId) -> Result<ListedDelivery, Refusal> {
     let records = state.store().deliveries(DeliveryQuery { id: Some(id), max: 1, ..DeliveryQuery::default() }).await?;
     let found = state.listed(records).into_iter().find(|listed| listed.record.id == id);
-    found.ok_or_else(|| Refusal::not_found(format!("there is no delivery {id}; it may have been removed since")))
+    found.ok_or_else(|| Refusal::not_found(format!("there is no delivery {id}")))
 }
 
 fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Refusal> {
@@ -239,7 +243,7 @@ async fn body<T: DeserializeOwned>(request: Request) -> Result<T, Refusal> {
     let declared = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !declared.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
         let refusal = Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body has to be JSON, and be declared as such");
-        return Err(refusal.remedy("Send the header `Content-Type: application/json`"));
+        return Err(refusal.remedy("Send the header `Content-Type: application/json`."));
     }
     let too_long = |_| Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is longer than {LONGEST_BODY} bytes"));
     let bytes = axum::body::to_bytes(request.into_body(), LONGEST_BODY).await.map_err(too_long)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Facts, SinkName};
+use crate::event::{Facts, SinkName, SourceName};
 use crate::pipeline::HealthReport;
 use crate::source::RejectReason;
 use crate::store::{AttemptRecord, DeliveryRecord, EventRecord, JournalStats, RouteNote, Sighting};
@@ -51,8 +51,10 @@ pub struct IntakeStatus {
 pub struct Readiness {
     /// Whether.
     pub ready: bool,
-    /// Why not, one sentence each.
-    pub why: Vec<String>,
+    /// Why the store takes nothing, if it doesn't.
+    pub store: Option<String>,
+    /// Sources that don't hear, and why.
+    pub sources: BTreeMap<SourceName, String>,
 }
 
 /// An event with everything that is known about its way.

@@ -38,7 +38,7 @@ fn judge(method: &Method, headers: &HeaderMap, on_loopback: bool) -> Result<(), 
         _ => return Err(Refusal::bad_request("the request has to have one `Host`")),
     };
     if on_loopback && !is_this_machine(host) {
-        let remedy = "Ask for localhost or 127.0.0.1; a proxy on this machine has to set `Host` to one of them";
+        let remedy = "Ask for localhost or 127.0.0.1; a proxy on this machine has to set `Host` to one of them.";
         return Err(Refusal::forbidden("the `Host` of the request is not this machine").remedy(remedy));
     }
     if method.is_safe() {

@@ -2,8 +2,8 @@
 //!
 //! | request | answer |
 //! | --- | --- |
-//! | `GET /api/live` | `200`: the process runs |
-//! | `GET /api/ready` | `200` while new events are taken, else `503` with the reasons ([`Readiness`](answers::Readiness)) |
+//! | `GET /healthz` | `200` as long as the process answers |
+//! | `GET /readyz` | `200` while new events are taken, else `503` with the reasons ([`Readiness`](answers::Readiness)) |
 //! | `GET /api/status` | how everything stands ([`Status`](answers::Status)) |
 //! | `GET /api/events` | events, newest first; `kind`, `site`, `task`, `since`, `before`, `max` ([`EventRecord`](crate::store::EventRecord)) |
 //! | `GET /api/events/ID` | an event and its way ([`EventDetails`](answers::EventDetails)); `latest` stands for the newest |
@@ -12,6 +12,8 @@
 //! | `GET /api/deliveries/ID` | a delivery and its attempts ([`DeliveryDetails`](answers::DeliveryDetails)) |
 //! | `POST /api/deliveries/ID/retry` | makes a dead, suppressed or discarded delivery due again |
 //! | `POST /api/deliveries/ID/discard` | gives up a pending delivery, for the reason in `{ "why": "..." }` |
+//!
+//! A connection has fifteen seconds for a head, a request thirty in all and 16 KiB for its body, and at most 128 connections are served at once; further ones wait.
 //!
 //! `state` may also be `orphaned`: pending, of a sink that is no longer configured. Whatever fails is answered with a [`Problem`](answers::Problem).
 //!

@@ -44,8 +44,12 @@ impl Refusal {
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
-        tracing::warn!(%error, "A request to the API can't be answered.");
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+        tracing::error!(%error, "A request to the API can't be answered.");
+        let status = match error {
+            StoreError::Closed => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self::new(status, error.to_string())
     }
 }
 

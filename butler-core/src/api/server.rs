@@ -21,6 +21,7 @@ use tower::Service;
 use tower_http::timeout::TimeoutLayer;
 
 use super::{ApiState, admin, guard};
+use crate::listen::{Setting, remedy};
 use crate::source::Stop;
 
 /// Connections at a time; further ones wait in the system's queue.
@@ -31,6 +32,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long the server rests when the system gives it no connection: it has no more file handles, most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+const SETTING: Setting = Setting { key: "[api] listen", usual_host: "127.0.0.1", usual_port: 8080, protocol: "TCP", along: "" };
 
 /// Why the API can't listen.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +69,7 @@ impl Server {
             let address = listener.local_addr()?;
             Ok(Self { listener, address })
         };
-        bound.await.map_err(|why| ApiError::Bind { address: listen.to_owned(), remedy: remedy(listen, &why), why })
+        bound.await.map_err(|why| ApiError::Bind { address: listen.to_owned(), remedy: remedy(&SETTING, listen, &why), why })
     }
 
     /// Where it listens.
@@ -152,27 +155,6 @@ fn connection(
     http1::Builder::new().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).serve_connection(TokioIo::new(stream), service)
 }
 
-fn remedy(listen: &str, why: &io::Error) -> String {
-    let port = listen.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
-    match (why.kind(), port) {
-        (_, None) => "Write `[api] listen` as `host:port`, such as `127.0.0.1:8080`; an IPv6 address in brackets".to_owned(),
-        (io::ErrorKind::AddrInUse, Some(port)) => {
-            let find = if cfg!(windows) { format!("netstat -abno -p TCP | findstr :{port}") } else { format!("ss -ltnp sport = :{port}") };
-            format!(
-                "Port {port} is taken, perhaps by another Butler: `{find}` shows by whom. Stop that program, or set another `[api] listen`"
-            )
-        }
-        (io::ErrorKind::PermissionDenied, Some(port)) if port < 1024 => {
-            "Ports below 1024 need special rights: set `[api] listen` to a higher one, such as 8080".to_owned()
-        }
-        (io::ErrorKind::PermissionDenied, Some(port)) => {
-            format!("The system keeps port {port} for itself or for another user: set another `[api] listen`")
-        }
-        (io::ErrorKind::AddrNotAvailable, Some(_)) => "The address is none of this machine's: set `[api] listen` to one that is".to_owned(),
-        (_, Some(port)) => format!("Check `[api] listen`; `127.0.0.1:{port}` listens on this machine alone"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,24 +166,5 @@ mod tests {
         let port = first.address().port();
         assert!(error.starts_with(&format!("can't listen on 127.0.0.1:{port} for the API: ")), "{error}");
         assert!(error.contains("perhaps by another Butler") && error.ends_with("set another `[api] listen`"), "{error}");
-    }
-
-    #[test]
-    fn every_remedy_reads_well() {
-        let text = |kind: io::ErrorKind, listen: &str| remedy(listen, &kind.into());
-        let remedies = [
-            text(io::ErrorKind::InvalidInput, "8080"),
-            text(io::ErrorKind::PermissionDenied, "127.0.0.1:80"),
-            text(io::ErrorKind::PermissionDenied, "127.0.0.1:8080"),
-            text(io::ErrorKind::AddrNotAvailable, "192.0.2.1:8080"),
-            text(io::ErrorKind::Other, "sense:8080"),
-        ];
-        insta::assert_snapshot!(remedies.join("\n"), @r"
-        Write `[api] listen` as `host:port`, such as `127.0.0.1:8080`; an IPv6 address in brackets
-        Ports below 1024 need special rights: set `[api] listen` to a higher one, such as 8080
-        The system keeps port 8080 for itself or for another user: set another `[api] listen`
-        The address is none of this machine's: set `[api] listen` to one that is
-        Check `[api] listen`; `127.0.0.1:8080` listens on this machine alone
-        ");
     }
 }

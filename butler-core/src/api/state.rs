@@ -25,8 +25,9 @@ struct Inner {
 }
 
 impl ApiState {
-    /// Of these. The program counts as started now.
-    pub fn new(store: Arc<dyn Store>, plan: Arc<Plan>, intake: Arc<IntakeCounters>, health: Arc<Health>, clock: Arc<dyn Clock>) -> Self {
+    /// Of these, as of a Butler that has been started now.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, intake: Arc<IntakeCounters>, health: Arc<Health>, plan: Arc<Plan>, clock: Arc<dyn Clock>) -> Self {
         let started = clock.now();
         Self(Arc::new(Inner { store, plan, intake, health, clock, started }))
     }

@@ -44,7 +44,7 @@ async fn serve() -> Served {
     let (intake, _queue) = Intake::channel();
     let health = Arc::new(Health::default());
     let plan = Arc::new(Plan { sinks, ..Plan::default() });
-    let state = ApiState::new(Arc::clone(&store) as _, plan, Arc::clone(intake.counters()), Arc::clone(&health), Arc::new(clock.clone()));
+    let state = ApiState::new(Arc::clone(&store) as _, Arc::clone(intake.counters()), Arc::clone(&health), plan, Arc::new(clock.clone()));
     let server = Server::bind("127.0.0.1:0").await.unwrap();
     let (address, stop) = (server.address(), Stop::new());
     let server = tokio::spawn(server.serve(state, stop.clone()));
@@ -170,7 +170,7 @@ async fn a_dead_delivery_is_tried_again_with_all_its_time() {
     let (_, deliveries) = served.event(&["ops"]).await;
     let retry = format!("/api/deliveries/{}/retry", deliveries[0]);
     let Answer(status, _, problem) = served.command(&retry, "{}").await;
-    assert_eq!((status, &problem["error"]), (409, &"the delivery is pending".into()));
+    assert_eq!((status, &problem["error"]), (409, &format!("delivery {} is pending", deliveries[0]).into()));
     served.fail("ops").await;
     served.clock.advance(Duration::from_hours(100));
     let Answer(status, _, delivery) = served.command(&retry, "").await;
@@ -187,7 +187,7 @@ async fn what_nobody_would_deliver_is_not_tried_again() {
     served.fail("old").await;
     let Answer(status, _, problem) = served.command(&format!("/api/deliveries/{}/retry", deliveries[0]), "{}").await;
     assert_eq!(status, 409);
-    assert_eq!(problem["remedy"], "Add a sink `old`, or let another one take over: `sinks.NAME.was = [\"old\"]`");
+    assert_eq!(problem["remedy"], "Configure it again, or let another sink take over with `was = [\"old\"]`.");
 }
 
 #[tokio::test]
@@ -219,12 +219,16 @@ async fn status_and_readiness_tell_how_it_stands() {
     assert_eq!((&status["uptime_seconds"], &status["ready"], &status["journal"]["events"]), (&90.into(), &true.into(), &1.into()));
     assert_eq!(status["intake"]["rejected"], serde_json::json!({ "shutting_down": 1 }));
     assert_eq!(served.ask("/api/rejections").await[0]["from"], "192.0.2.7:5000");
-    assert_eq!(served.ask("/api/ready").await, serde_json::json!({ "ready": true, "why": [] }));
-    assert_eq!(served.ask("/api/live").await["live"], true);
+    assert_eq!(served.ask("/readyz").await, serde_json::json!({ "ready": true, "store": null, "sources": {} }));
+    assert_eq!(served.get("/healthz").await.0, 200);
 
     served.health.update(|health| health.sources.entry("udp".into()).or_default().error = Some("port in use".into()));
-    let Answer(status, _, ready) = served.get("/api/ready").await;
-    assert_eq!((status, &ready["why"][0]), (503, &"the source `udp` does not hear: port in use".into()));
+    let Answer(status, _, ready) = served.get("/readyz").await;
+    assert_eq!((status, &ready["sources"]), (503, &serde_json::json!({ "udp": "port in use" })));
+    served.health.update(|health| health.store = Some((Timestamp::UNIX_EPOCH, "the disk is full".into())));
+    assert_eq!(served.get("/readyz").await.2["store"], "the disk is full");
+    // It is alive all the same.
+    assert_eq!(served.get("/healthz").await.0, 200);
 }
 
 #[tokio::test]
@@ -283,7 +287,7 @@ async fn a_foreign_page_in_a_browser_on_this_machine_gets_nowhere() {
 async fn a_stop_ends_idle_connections_and_frees_the_port() {
     let served = serve().await;
     let mut idle = TcpStream::connect(served.address).await.unwrap();
-    idle.write_all(b"GET /api/live HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    idle.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     let mut buffer = [0; 1024];
     assert!(idle.read(&mut buffer).await.unwrap() > 0);
     served.stop.cancel();

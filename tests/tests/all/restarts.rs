@@ -104,7 +104,7 @@ async fn what_a_sink_leaves_behind_is_listed_until_another_adopts_it() {
     let refused = world.says(&butler, &["deliveries", "retry", &key]).await;
     assert_snapshot!(refused, @"
     exit code 64
-    butler-cli: there is no sink `old` any more that could try it. Configure it again, or let another sink take over with `was`.
+    butler-cli: there is no sink `old` any more that could try it. Configure it again, or let another sink take over with `was = ["old"]`.
     ");
     end(butler).await;
 
