@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Hears of failed and aborted reloads, asks Qlik Sense what happened, and tells the right people by email, Slack and webhook.
 ///
 /// Exit codes: 0 all is well, 64 wrong arguments, 69 something needed is not there (a port, a file, a running Butler), 70 the program's own fault,
-/// 78 wrong configuration.
+/// 78 wrong configuration. A second signal ends `serve` at once, with 130.
 #[derive(Debug, Parser)]
 #[command(name = "butler-cli", version, max_term_width = 100, disable_help_subcommand = true)]
 pub(crate) struct Arguments {
@@ -31,7 +31,7 @@ pub(crate) struct Global {
     pub(crate) output: Format,
 }
 
-/// A form of output.
+/// How to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// For people.
@@ -192,9 +192,15 @@ pub(crate) enum EventsWhat {
         /// Only of this task.
         #[arg(long, value_name = "GUID", value_parser = guid)]
         task: Option<uuid::Uuid>,
+        /// Only of this site.
+        #[arg(long)]
+        site: Option<String>,
+        /// Only those older than this event: the next page.
+        #[arg(long, value_name = "EVENT", value_parser = guid)]
+        before: Option<uuid::Uuid>,
         /// At most so many.
-        #[arg(long, default_value_t = 20)]
-        max: usize,
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+        max: u16,
     },
     /// Everything that is known about an event.
     Show {
@@ -222,15 +228,19 @@ pub(crate) struct Deliveries {
 pub(crate) enum DeliveriesWhat {
     /// The latest deliveries, newest first.
     List {
-        /// Only in this state.
-        #[arg(long, value_parser = ["pending", "delivered", "dead", "suppressed", "discarded"])]
+        /// Only in this state: still to be made, accepted by the remote, given up, held back by a rate limit, given up on somebody's word, or waiting for a sink that is
+        /// no longer configured.
+        #[arg(long, value_parser = ["pending", "delivered", "dead", "suppressed", "discarded", "orphaned"])]
         state: Option<String>,
         /// Only by this sink.
         #[arg(long)]
         sink: Option<String>,
+        /// Only of this event.
+        #[arg(long, value_parser = guid)]
+        event: Option<uuid::Uuid>,
         /// At most so many.
-        #[arg(long, default_value_t = 20)]
-        max: usize,
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+        max: u16,
     },
     /// Everything that is known about a delivery.
     Show {
@@ -306,4 +316,52 @@ fn seconds(text: &str) -> Result<Duration, String> {
         return Err("expected a number of seconds between 0 and 86400".to_owned());
     }
     Ok(Duration::from_secs_f64(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn undocumented(command: &clap::Command, path: &str, found: &mut Vec<String>) {
+        if command.get_about().is_none() {
+            found.push(path.to_owned());
+        }
+        let arguments = command.get_arguments().filter(|argument| argument.get_help().is_none());
+        found.extend(arguments.map(|argument| format!("{path} {}", argument.get_id())));
+        for below in command.get_subcommands() {
+            undocumented(below, &format!("{path} {}", below.get_name()), found);
+        }
+    }
+
+    #[test]
+    fn every_command_and_argument_says_what_it_is_for() {
+        let mut command = Arguments::command();
+        command.build();
+        command.clone().debug_assert();
+        let mut found = Vec::new();
+        undocumented(&command, "butler-cli", &mut found);
+        assert_eq!(found, [] as [String; 0]);
+    }
+
+    #[test]
+    fn arguments_that_make_no_sense_are_refused() {
+        let parse = |line: &str| Arguments::try_parse_from(line.split(' ')).map(drop).map_err(|error| error.kind());
+        for good in ["butler-cli serve --grace 0.5", "butler-cli events list --max 1000", "butler-cli deliveries list --state orphaned"] {
+            assert_eq!(parse(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "butler-cli",
+            "butler-cli serve --grace soon",
+            "butler-cli events list --max 0",
+            "butler-cli events list --max 1001",
+            "butler-cli deliveries list --state alive",
+            "butler-cli deliveries show 7",
+            "butler-cli send failed-reload --count 0",
+            "butler-cli status --output xml",
+        ] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
 }

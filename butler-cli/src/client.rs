@@ -14,16 +14,27 @@ pub(crate) struct Client {
     base: String,
 }
 
+/// Where the Butler of a configuration answers.
+fn configured(config: &Config) -> Result<String, Exit> {
+    const REMEDY: &str = "`--server` names an address; `butler-cli serve` prints it when it starts";
+    if !config.api.enabled {
+        return Err(Exit::configuration(format!("`[api] enabled` is off, so nobody can be asked. {REMEDY}")));
+    }
+    let listen = &config.api.listen;
+    if listen.ends_with(":0") {
+        return Err(Exit::usage(format!("`[api] listen = \"{listen}\"` takes any free port, so the address can't be known. {REMEDY}")));
+    }
+    // Whoever listens on all addresses is asked on this machine's own.
+    Ok(format!("http://{}", listen.replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]")))
+}
+
 impl Client {
     /// Finds it: by argument, by variable, else by the configuration file's `[api] listen`.
     pub(crate) fn new(global: &Global, server: &Server) -> Result<Self, Exit> {
         let base = match &server.server {
             Some(url) if url.contains("://") => url.trim_end_matches('/').to_owned(),
             Some(address) => format!("http://{address}"),
-            None if global.config.exists() => {
-                let config = Config::from_file(&global.config)?;
-                format!("http://{}", config.api.listen.replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]"))
-            }
+            None if global.config.exists() => configured(&Config::from_file(&global.config)?)?,
             None => "http://127.0.0.1:8080".to_owned(),
         };
         let options = butler_core::http_client::ClientOptions {
@@ -94,4 +105,24 @@ impl Client {
 fn root_cause(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.last().map(ToString::to_string).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn base(text: &str) -> Result<String, String> {
+        let config = Config::from_toml(text, "").expect("a configuration");
+        configured(&config).map_err(|exit| format!("{}: {}", exit.code(), exit.message()))
+    }
+
+    #[test]
+    fn the_address_of_a_configuration_is_one_that_can_be_asked() {
+        assert_eq!(base(""), Ok("http://127.0.0.1:8080".into()));
+        assert_eq!(base("api.listen = '0.0.0.0:81'"), Ok("http://127.0.0.1:81".into()));
+        assert_eq!(base("api.listen = '[::]:81'"), Ok("http://[::1]:81".into()));
+        assert_eq!(base("api.listen = 'butler.example:81'"), Ok("http://butler.example:81".into()));
+        assert!(base("api.listen = '127.0.0.1:0'").is_err_and(|fault| fault.starts_with("64: ")));
+        assert!(base("api.enabled = false").is_err_and(|fault| fault.starts_with("78: ")));
+    }
 }

@@ -10,9 +10,12 @@ mod exit;
 mod output;
 mod signals;
 mod story;
+#[cfg(test)]
+mod story_tests;
 mod table;
 
 use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -37,7 +40,10 @@ impl Program {
             Ok(arguments) => arguments,
             Err(error) => return output::usage(&error),
         };
-        match self.carry_out(arguments) {
+        // What panicked has been printed; what is left to do is to give the code for it.
+        let result = catch_unwind(AssertUnwindSafe(|| self.carry_out(arguments)))
+            .unwrap_or_else(|_| Err(Exit::internal("this is a bug: please report it, with what is printed above")));
+        match result {
             Ok(()) => ExitCode::SUCCESS,
             Err(exit) => {
                 output::fault(&exit);

@@ -21,6 +21,16 @@ pub(crate) fn write(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
+/// Prints text in which others had a say: names, log lines, what a remote answered. Nothing in it moves the cursor or changes the terminal.
+pub(crate) fn foreign(text: &str) {
+    write(&harmless(text));
+}
+
+/// The text without control characters, but for the ends of its lines.
+fn harmless(text: &str) -> String {
+    text.chars().filter(|c| *c == '\n' || !c.is_control()).collect()
+}
+
 /// Prints a value for programs.
 pub(crate) fn json(value: &impl Serialize) -> Result<(), Exit> {
     let text = serde_json::to_string_pretty(value).map_err(|error| Exit::internal(error.to_string()))?;
@@ -78,5 +88,15 @@ impl Colour {
             Self::Yellow => "33",
         };
         format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_write_does_not_reach_the_terminal_as_a_command() {
+        assert_eq!(harmless("a\u{1b}[2Jb\u{9b}31mc\r\u{7}d\ne\tå🙂"), "a[2Jb31mcd\neå🙂");
     }
 }

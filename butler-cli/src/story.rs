@@ -1,7 +1,8 @@
 //! What happened to an event, in words. Pure: from data to text.
 
+use butler_core::api::answers::{EventDetails, ListedDelivery, SinkDown};
 use butler_core::event::{Body, Event, Fact};
-use butler_core::store::{AttemptRecord, DeliveryRecord, DeliveryState, EventRecord, Story};
+use butler_core::store::{AttemptRecord, DeliveryRecord, DeliveryState, EventRecord};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -29,7 +30,8 @@ pub(crate) fn fate(record: &EventRecord) -> String {
         return "being looked into".to_owned();
     }
     if record.deliveries.is_empty() {
-        return "nobody is told".to_owned();
+        let words = if record.event.kind.went_wrong() { "NOBODY is told" } else { "nobody is told" };
+        return words.to_owned();
     }
     let parts: Vec<String> = record.deliveries.iter().map(|(state, count)| format!("{count} {}", state.as_str())).collect();
     parts.join(", ")
@@ -42,7 +44,7 @@ pub(crate) fn destination(record: &DeliveryRecord) -> String {
 }
 
 /// Everything about an event.
-pub(crate) fn show(story: &Story, zone: &TimeZone) -> String {
+pub(crate) fn show(story: &EventDetails, zone: &TimeZone) -> String {
     let mut text = explain(story, zone);
     text += "\nevent\n";
     let pretty = serde_json::to_string_pretty(&story.record.event).unwrap_or_default();
@@ -51,7 +53,7 @@ pub(crate) fn show(story: &Story, zone: &TimeZone) -> String {
 }
 
 /// Why an event was sent to whom, or was not.
-pub(crate) fn explain(story: &Story, zone: &TimeZone) -> String {
+pub(crate) fn explain(story: &EventDetails, zone: &TimeZone) -> String {
     let event = &story.record.event;
     let mut text = format!("{}: {}\n", event.kind, about(event));
     text += &format!("  event {}, site {}\n", event.id, event.site);
@@ -61,6 +63,9 @@ pub(crate) fn explain(story: &Story, zone: &TimeZone) -> String {
         0 | 1 => "\n".to_owned(),
         more => format!(", and {} more times; it is one event all the same\n", more - 1),
     };
+    if matches!(&event.body, Body::Task(task) if task.names_unsure) && story.facts.task.known().is_none() {
+        text += "  a `;` within a name leaves open where the task's name ends and the app's begins\n";
+    }
     text += "\nWhat was found out\n";
     text += &facts(story);
     text += "\nWhat the routes said\n";
@@ -73,17 +78,22 @@ pub(crate) fn explain(story: &Story, zone: &TimeZone) -> String {
         text += &format!("  {} {}: {}\n", if note.matched { "yes" } else { "no " }, note.route, note.why);
     }
     text += "\nWho is told\n";
-    if story.deliveries.is_empty() {
+    if story.record.routed.is_none() {
+        text += "  not decided yet\n";
+    } else if story.deliveries.is_empty() && event.kind.went_wrong() {
+        text += "  NOBODY, although something went wrong: add a route for it, or name a sink in `[routing] fallback`\n";
+    } else if story.deliveries.is_empty() {
         text += "  nobody\n";
     }
-    for record in &story.deliveries {
-        text += &format!("  {}: {}\n", destination(record), verdict(record, zone));
+    for listed in &story.deliveries {
+        let record = &listed.record;
+        text += &format!("  {}: {}\n", destination(record), verdict(listed, zone));
         text += &format!("    delivery {} (route {})\n", record.id, record.route);
     }
     text
 }
 
-fn facts(story: &Story) -> String {
+fn facts(story: &EventDetails) -> String {
     let facts = &story.facts;
     let lines = [
         fact("task", &facts.task, |task| task.name.clone()),
@@ -108,7 +118,8 @@ fn fact<T>(name: &str, fact: &Fact<T>, words: impl Fn(&T) -> String) -> Option<S
 }
 
 /// How a delivery stands, in words.
-fn verdict(record: &DeliveryRecord, zone: &TimeZone) -> String {
+pub(crate) fn verdict(listed: &ListedDelivery, zone: &TimeZone) -> String {
+    let ListedDelivery { record, orphaned, sink_down } = listed;
     let tries = match record.attempts {
         0 => "not tried yet".to_owned(),
         1 => "after 1 try".to_owned(),
@@ -123,26 +134,44 @@ fn verdict(record: &DeliveryRecord, zone: &TimeZone) -> String {
             let why = record.detail.strip_prefix("discarded: ").unwrap_or(&record.detail);
             format!("discarded at {at}: {}", cut(why, 300))
         }
-        // Nothing else says so: nobody tries it.
-        DeliveryState::Pending if record.detail.starts_with("orphaned: ") => cut(&record.detail, 400),
-        DeliveryState::Pending if record.waiting_in_lane => "waits for an older message about the same task".to_owned(),
-        DeliveryState::Pending if record.attempts == 0 => "waiting, not tried yet".to_owned(),
-        DeliveryState::Pending => {
-            format!("FAILING {tries}, next at {}: {}", time(record.due, zone), cut(&record.detail, 300))
+        DeliveryState::Pending if *orphaned => {
+            let last = if record.detail.is_empty() { String::new() } else { format!(" Last: {}", cut(&record.detail, 300)) };
+            format!(
+                "orphaned: there is no sink `{0}` any more. `was = [\"{0}\"]` in another sink adopts it; else it is given up when it is too old.{last}",
+                record.sink
+            )
         }
+        DeliveryState::Pending => waiting(record, sink_down.as_ref(), &tries, zone),
+    }
+}
+
+fn waiting(record: &DeliveryRecord, sink_down: Option<&SinkDown>, tries: &str, zone: &TimeZone) -> String {
+    let ahead = if record.overtaken { "; others about the same task were let ahead" } else { "" };
+    if record.waiting_in_lane {
+        return "waits for an older message about the same task".to_owned();
+    }
+    match sink_down {
+        Some(SinkDown { since, error }) => {
+            let since = time(*since, zone);
+            format!("WAITS, {tries}: the sink is down since {since} and is tried with one message at a time{ahead}: {}", cut(error, 300))
+        }
+        None if record.attempts == 0 => "waiting, not tried yet".to_owned(),
+        None => format!("FAILING {tries}, next at {}{ahead}: {}", time(record.due, zone), cut(&record.detail, 300)),
     }
 }
 
 /// Everything about a delivery.
-pub(crate) fn delivery(record: &DeliveryRecord, attempts: &[AttemptRecord], zone: &TimeZone) -> String {
-    let mut text = format!("{}: {}\n", destination(record), verdict(record, zone));
+pub(crate) fn delivery(listed: &ListedDelivery, attempts: &[AttemptRecord], zone: &TimeZone) -> String {
+    let record = &listed.record;
+    let mut text = format!("{}: {}\n", destination(record), verdict(listed, zone));
     text += &format!("  delivery {}\n  event    {}\n  route    {}\n", record.id, record.event, record.route);
     text += &format!("  created  {}\n  expires  {}\n", time(record.created, zone), time(record.expires, zone));
     if record.overtaken {
         text += "  others of its task were let ahead, because it kept failing\n";
     }
     if record.lost > 0 {
-        text += &format!("  {} attempts never returned\n", record.lost);
+        let attempts = if record.lost == 1 { "attempt" } else { "attempts" };
+        text += &format!("  {} {attempts} never returned: the program ended, or hung\n", record.lost);
     }
     if !attempts.is_empty() {
         text += "attempts\n";

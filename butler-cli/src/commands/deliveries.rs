@@ -1,44 +1,38 @@
 //! `deliveries`: what a running Butler has sent, still has to send, or gave up.
 
-use butler_core::store::{AttemptRecord, DeliveryRecord};
+use butler_core::api::answers::{DeliveryDetails, ListedDelivery};
+use butler_core::store::DeliveryState;
 use jiff::tz::TimeZone;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::args::{Deliveries, DeliveriesWhat, Format, Global};
 use crate::client::Client;
 use crate::table::table;
 use crate::{Exit, output, story};
 
-/// The API's answer about one delivery.
-#[derive(Debug, Serialize, Deserialize)]
-struct WithAttempts {
-    delivery: DeliveryRecord,
-    attempts: Vec<AttemptRecord>,
-}
-
 pub(crate) async fn run(global: &Global, deliveries: &Deliveries) -> Result<(), Exit> {
     let client = Client::new(global, &deliveries.server)?;
     match &deliveries.what {
-        DeliveriesWhat::List { state, sink, max } => {
+        DeliveriesWhat::List { state, sink, event, max } => {
             let mut query = vec![("max", max.to_string())];
             query.extend(state.iter().map(|state| ("state", state.clone())));
             query.extend(sink.iter().map(|sink| ("sink", sink.clone())));
-            let records: Vec<DeliveryRecord> = client.get("/api/deliveries", &query).await?;
+            query.extend(event.iter().map(|event| ("event", event.to_string())));
+            let records: Vec<ListedDelivery> = client.get("/api/deliveries", &query).await?;
             match global.output {
                 Format::Json => output::json(&records),
                 Format::Text => {
-                    output::write(&list(&records, &TimeZone::system()));
+                    output::foreign(&list(&records, &TimeZone::system()));
                     Ok(())
                 }
             }
         }
         DeliveriesWhat::Show { id } => {
-            let found: WithAttempts = client.get(&format!("/api/deliveries/{id}"), &[]).await?;
+            let found: DeliveryDetails = client.get(&format!("/api/deliveries/{id}"), &[]).await?;
             match global.output {
                 Format::Json => output::json(&found),
                 Format::Text => {
-                    output::write(&story::delivery(&found.delivery, &found.attempts, &TimeZone::system()));
+                    output::foreign(&story::delivery(&found.delivery, &found.attempts, &TimeZone::system()));
                     Ok(())
                 }
             }
@@ -55,7 +49,7 @@ pub(crate) async fn run(global: &Global, deliveries: &Deliveries) -> Result<(), 
 }
 
 /// Says what became of a change.
-fn say(global: &Global, changed: &Value, words: String) -> Result<(), Exit> {
+fn say(global: &Global, changed: &ListedDelivery, words: String) -> Result<(), Exit> {
     match global.output {
         Format::Json => output::json(changed),
         Format::Text => {
@@ -65,20 +59,22 @@ fn say(global: &Global, changed: &Value, words: String) -> Result<(), Exit> {
     }
 }
 
-fn list(records: &[DeliveryRecord], zone: &TimeZone) -> String {
+fn list(records: &[ListedDelivery], zone: &TimeZone) -> String {
     if records.is_empty() {
         return "no deliveries\n".to_owned();
     }
     let rows: Vec<Vec<String>> = records
         .iter()
-        .map(|record| {
+        .map(|listed| {
+            let record = &listed.record;
             vec![
                 story::time(record.created, zone),
                 record.id.to_string(),
                 story::destination(record),
-                record.state.as_str().to_owned(),
+                if listed.orphaned { "orphaned" } else { record.state.as_str() }.to_owned(),
                 record.attempts.to_string(),
-                record.detail.clone(),
+                // What is pending may have nothing behind it yet, but something that it waits for.
+                if record.state == DeliveryState::Pending { story::verdict(listed, zone) } else { record.detail.clone() },
             ]
         })
         .collect();

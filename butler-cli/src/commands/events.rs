@@ -1,7 +1,8 @@
 //! `events`: what a running Butler has heard of.
 
+use butler_core::api::answers::EventDetails;
 use butler_core::source::Rejection;
-use butler_core::store::{EventRecord, Story};
+use butler_core::store::EventRecord;
 use jiff::tz::TimeZone;
 
 use crate::args::{Events, EventsWhat, Format, Global};
@@ -12,29 +13,31 @@ use crate::{Exit, output, story};
 pub(crate) async fn run(global: &Global, events: &Events) -> Result<(), Exit> {
     let client = Client::new(global, &events.server)?;
     match &events.what {
-        EventsWhat::List { kind, task, max } => {
+        EventsWhat::List { kind, site, task, before, max } => {
             let mut query = vec![("max", max.to_string())];
+            query.extend(site.iter().map(|site| ("site", site.clone())));
+            query.extend(before.iter().map(|before| ("before", before.to_string())));
             query.extend(kind.iter().map(|kind| ("kind", kind.clone())));
             query.extend(task.iter().map(|task| ("task", task.to_string())));
             let records: Vec<EventRecord> = client.get("/api/events", &query).await?;
             match global.output {
                 Format::Json => output::json(&records),
                 Format::Text => {
-                    output::write(&list(&records, &TimeZone::system()));
+                    output::foreign(&list(&records, &TimeZone::system()));
                     Ok(())
                 }
             }
         }
         EventsWhat::Show { id } | EventsWhat::Explain { id } => {
-            let found: Story = client.get(&format!("/api/events/{}", find(&client, id).await?), &[]).await?;
+            let found: EventDetails = client.get(&format!("/api/events/{}", find(&client, id).await?), &[]).await?;
             match (global.output, &events.what) {
                 (Format::Json, _) => output::json(&found),
                 (Format::Text, EventsWhat::Show { .. }) => {
-                    output::write(&story::show(&found, &TimeZone::system()));
+                    output::foreign(&story::show(&found, &TimeZone::system()));
                     Ok(())
                 }
                 (Format::Text, _) => {
-                    output::write(&story::explain(&found, &TimeZone::system()));
+                    output::foreign(&story::explain(&found, &TimeZone::system()));
                     Ok(())
                 }
             }
@@ -44,7 +47,7 @@ pub(crate) async fn run(global: &Global, events: &Events) -> Result<(), Exit> {
             match global.output {
                 Format::Json => output::json(&rejections),
                 Format::Text => {
-                    output::write(&rejected(&rejections, &TimeZone::system()));
+                    output::foreign(&rejected(&rejections, &TimeZone::system()));
                     Ok(())
                 }
             }

@@ -7,7 +7,9 @@ use butler_core::config::Config;
 use butler_core::config::model::{LogFormat, StoreType};
 use butler_core::store::Store;
 
-use crate::args::{Global, Serve};
+use serde_json::json;
+
+use crate::args::{Format, Global, Serve};
 use crate::signals::Signals;
 use crate::{Exit, output};
 
@@ -27,24 +29,45 @@ pub(crate) async fn run(global: &Global, serve: &Serve, store: Option<Arc<dyn St
         builder = builder.store(store);
     }
     let butler = builder.start().await?;
-    let bound: Vec<String> = butler.bound().iter().map(|(what, address)| format!("{what} {address}")).collect();
-    output::line(format!("butler ready: {}, store {place}", bound.join(", ")));
+    match global.output {
+        Format::Text => output::line(format!("butler ready: {}", ready(&butler, &place))),
+        Format::Json => {
+            let bound = butler.bound().iter().map(|(name, address)| json!({ "name": name, "address": address }));
+            output::line(json!({ "ready": true, "bound": bound.collect::<Vec<_>>(), "store": place }).to_string());
+        }
+    }
     end.wait().await;
     tracing::info!("Ending: what is under way has {} s. A second signal ends the program at once.", serve.grace.as_secs());
     tokio::spawn(async move {
         end.wait().await;
         std::process::exit(INTERRUPTED);
     });
-    butler.shutdown(serve.grace).await;
-    tracing::info!("Ended in order.");
+    match butler.shutdown(serve.grace).await {
+        Ok(()) => tracing::info!("Ended in order."),
+        // What was accepted is safe, and whoever asked for the end wants to see it end well.
+        Err(error) => tracing::warn!("{error}."),
+    }
     Ok(())
+}
+
+fn ready(butler: &Butler, place: &str) -> String {
+    let bound = butler.bound().iter().map(|(what, address)| format!("{what} {address}"));
+    bound.chain([format!("store {place}")]).collect::<Vec<_>>().join(", ")
 }
 
 /// What happens is told on stderr. Only here is something set for the whole process.
 fn log_to_stderr(config: &Config) {
     use tracing_subscriber::EnvFilter;
     let level = config.log.level.as_str();
-    let filter = EnvFilter::try_from_env("BUTLER_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let wanted = std::env::var("BUTLER_LOG").ok().filter(|text| !text.is_empty());
+    let filter = match wanted.as_deref().map(EnvFilter::try_new) {
+        Some(Ok(filter)) => filter,
+        Some(Err(error)) => {
+            output::note(&format!("BUTLER_LOG can't be read ({error}); the level is `{level}`"));
+            EnvFilter::new(level)
+        }
+        None => EnvFilter::new(level),
+    };
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second subscriber, in a test, is no fault.
     let _ = match config.log.format {

@@ -1,67 +1,45 @@
 //! `status`: how a running Butler stands.
 
-use std::collections::BTreeMap;
-
-use butler_core::pipeline::HealthReport;
+use butler_core::api::answers::{IntakeStatus, Status as Report};
+use butler_core::pipeline::Unrouted;
 use butler_core::store::JournalStats;
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde::{Deserialize, Serialize};
 
 use crate::args::{Format, Global, Status};
 use crate::client::Client;
 use crate::{Exit, output, story};
-
-/// The API's answer.
-#[derive(Debug, Serialize, Deserialize)]
-struct Report {
-    version: String,
-    started: Timestamp,
-    uptime_seconds: u64,
-    ready: bool,
-    health: HealthReport,
-    intake: IntakeReport,
-    journal: JournalStats,
-    #[serde(default)]
-    orphans: BTreeMap<String, u64>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct IntakeReport {
-    received: u64,
-    accepted: u64,
-    duplicates: u64,
-    queued: u64,
-    rejected: BTreeMap<String, u64>,
-}
 
 pub(crate) async fn run(global: &Global, status: &Status) -> Result<(), Exit> {
     let report: Report = Client::new(global, &status.server)?.get("/api/status", &[]).await?;
     match global.output {
         Format::Json => output::json(&report),
         Format::Text => {
-            output::write(&text(&report, &TimeZone::system()));
+            output::foreign(&text(&report, &TimeZone::system()));
             Ok(())
         }
     }
 }
 
-fn text(report: &Report, zone: &TimeZone) -> String {
+pub(crate) fn text(report: &Report, zone: &TimeZone) -> String {
     let mut text = format!(
         "butler {} {}, up since {}\n",
         report.version,
         if report.ready { "is ready" } else { "is NOT ready" },
         story::time(report.started, zone)
     );
-    let IntakeReport { received, accepted, duplicates, queued, rejected } = &report.intake;
+    let IntakeStatus { received, accepted, duplicates, queued, rejected } = &report.intake;
     text += &format!("intake    {received} received, {accepted} accepted, {duplicates} duplicates, {queued} waiting\n");
     for (reason, count) in rejected {
-        text += &format!("          {count} rejected: {reason}\n");
+        text += &format!("          {count} rejected: {reason} ({})\n", reason.meaning());
     }
     let JournalStats { events, unrouted, bytes, .. } = &report.journal;
     text += &format!("journal   {events} events, {unrouted} to be routed, {:.1} MiB\n", *bytes as f64 / f64::from(1 << 20));
     if let Some((since, why)) = &report.health.store {
         text += &format!("store     refuses since {}: {why}\n", story::time(*since, zone));
+    }
+    if let Some(Unrouted { to_fallback, to_nobody, latest }) = &report.health.unrouted {
+        let told = format!("{to_fallback} events that went wrong were on no route and went to the fallback, {to_nobody} went to NOBODY");
+        text += &format!("routes    {told}; the latest is {latest}\n");
     }
     for (name, source) in &report.health.sources {
         let how = source.error.clone().unwrap_or_else(|| format!("hears on {}", source.addresses.join(", ")));

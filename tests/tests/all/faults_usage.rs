@@ -52,7 +52,7 @@ async fn values_that_make_no_sense() {
     assert_snapshot!(refused(&["deliveries", "list", "--state", "daed"]).await, @"
     exit code 64
     error: invalid value 'daed' for '--state <STATE>'
-      [possible values: pending, delivered, dead, suppressed, discarded]
+      [possible values: pending, delivered, dead, suppressed, discarded, orphaned]
 
       tip: a similar value exists: 'dead'
 
