@@ -14,12 +14,12 @@ pub(crate) fn run(global: &Global, check: &Check) -> Result<(), Exit> {
     });
     match (global.output, checked) {
         (Format::Json, checked) => {
-            let (is_valid, issues) = match &checked {
+            let (is_valid, issues): (bool, Vec<Value>) = match &checked {
                 Ok((_, warnings)) => (true, warnings.iter().map(as_json).collect()),
                 Err(ConfigError::Invalid(issues)) => (false, issues.iter().map(as_json).collect()),
                 Err(error) => (false, vec![json!({ "message": error.to_string() })]),
             };
-            output::json(&json!({ "valid": is_valid, "issues": Vec::<Value>::from(issues) }))?;
+            output::json(&json!({ "valid": is_valid, "issues": issues }))?;
             checked.map(drop).map_err(|_| Exit::configuration(format!("{} is not valid", global.config.display())))
         }
         (Format::Text, Err(error)) => Err(error.into()),
