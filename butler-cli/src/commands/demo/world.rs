@@ -8,7 +8,7 @@ use butler_core::simulator::inbox::{HttpInbox, SmtpInbox, SmtpOptions};
 use butler_core::simulator::site::{Site, SiteOptions, SiteState};
 use tempfile::TempDir;
 
-use crate::Exit;
+use crate::{Exit, output};
 
 /// How long the Butler has to end.
 const GRACE: Duration = Duration::from_secs(2);
@@ -49,7 +49,9 @@ impl World {
 
     pub(super) async fn end(self) {
         let Self { butler, folder, .. } = self;
-        butler.shutdown(GRACE).await;
+        if let Err(late) = butler.shutdown(GRACE).await {
+            output::note(&late.to_string());
+        }
         // The system clears its folder for such things one day; the demo has done its job all the same.
         let _ = folder.close();
     }
