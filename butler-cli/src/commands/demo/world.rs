@@ -6,6 +6,7 @@ use butler_core::Butler;
 use butler_core::config::Config;
 use butler_core::simulator::inbox::{HttpInbox, SmtpInbox, SmtpOptions};
 use butler_core::simulator::site::{Site, SiteOptions, SiteState};
+use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 
 use crate::{Exit, output};
@@ -28,7 +29,7 @@ impl World {
     pub(super) async fn start() -> Result<Self, Exit> {
         let fault = |what: &str, why: &dyn std::fmt::Display| Exit::unavailable(format!("the demo can't start {what}: {why}"));
         let folder = tempfile::Builder::new().prefix("butler-demo-").tempdir().map_err(|why| fault("in a folder of its own", &why))?;
-        let site = Site::start(SiteState::example(), SiteOptions::default()).await.map_err(|why| fault("a site", &why))?;
+        let site = Site::start(state_of_today(), SiteOptions::default()).await.map_err(|why| fault("a site", &why))?;
         site.write_certificates(folder.path().join("certs")).map_err(|why| fault("a site", &why))?;
         let slack = HttpInbox::start().await.map_err(|why| fault("a receiver for Slack", &why))?;
         let webhook = HttpInbox::start().await.map_err(|why| fault("a receiver for the webhook", &why))?;
@@ -55,6 +56,16 @@ impl World {
         // The system clears its folder for such things one day; the demo has done its job all the same.
         let _ = folder.close();
     }
+}
+
+/// The example, in which those tasks that are scheduled run again tomorrow.
+fn state_of_today() -> SiteState {
+    let mut state = SiteState::example();
+    let tomorrow = Timestamp::now().saturating_add(SignedDuration::from_hours(24)).ok();
+    for task in state.tasks.iter_mut().filter(|task| task.next_execution.is_some()) {
+        task.next_execution = tomorrow;
+    }
+    state
 }
 
 /// What a person would write into `butler.toml`, but for ports that are free and waits that are short.
