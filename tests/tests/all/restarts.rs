@@ -102,10 +102,10 @@ async fn what_a_sink_leaves_behind_is_listed_until_another_adopts_it() {
     orphans   1 pending for `old`, which is no longer configured; `was = ["old"]` in another sink adopts them
     "#);
     let refused = world.says(&butler, &["deliveries", "retry", &key]).await;
-    assert_snapshot!(refused, @"
+    assert_snapshot!(refused, @r#"
     exit code 64
     butler-cli: there is no sink `old` any more that could try it. Configure it again, or let another sink take over with `was = ["old"]`.
-    ");
+    "#);
     end(butler).await;
 
     picky.answer_always(None);
