@@ -51,4 +51,7 @@ pub use writer::Call;
 mod model;
 #[cfg(test)]
 #[cfg(feature = "testkit")]
+mod proofs;
+#[cfg(test)]
+#[cfg(feature = "testkit")]
 mod tests;
