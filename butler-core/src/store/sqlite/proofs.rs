@@ -8,9 +8,7 @@ use tempfile::TempDir;
 use super::tests::folder;
 use super::{Call, Failpoint, Failpoints, SqliteSettings, SqliteStore};
 use crate::event::{Body, Kind, NewEvent, Notice, SinkName, TaskOutcome};
-use crate::store::{
-    Appended, DeliveryQuery, DeliveryState, EventQuery, Journal, KvStore, NewDelivery, Routing, StateStore, StoreError,
-};
+use crate::store::{Appended, DeliveryQuery, DeliveryState, EventQuery, Journal, KvStore, NewDelivery, Routing, StateStore, StoreError};
 use crate::testkit::TestClock;
 
 const MINUTE: Duration = Duration::from_mins(1);
