@@ -35,7 +35,9 @@ use crate::sink::{DeliveryError, Receipt};
 ///   without a lane do not wait for each other. A head that is settled with `overtake` waits for its next attempt beside its lane.
 /// * `lease` hands out deliveries of one sink that are due, oldest first, each to one caller at a time. One that was not settled within
 ///   `hold`, or whose lease was open when the store was last closed, counts as lost (`Lease::lost`) and is handed out again, with a higher token. After `MAX_LOST` losses
-///   it is dead instead.
+///   in a row it is dead instead.
+/// * Of a sink's deliveries that were lost, one is leased at a time: a message that takes the process down with it is soon alone with its guilt, and takes no
+///   others to their end. An attempt that returns clears it.
 /// * `settle` with a token that is not the latest changes nothing for that delivery and says [`Settled::Stale`]; the others of the call are settled.
 ///   `Delivered` opens the window of the delivery's limit in the same transaction. Dead, suppressed, delivered and discarded free the lane.
 /// * A lease says how its limit stands: whose window is open, and how many were suppressed since the last message that was delivered.
@@ -116,7 +118,7 @@ pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
     async fn stats(&self) -> Result<JournalStats, StoreError>;
 }
 
-/// Leases that never returned after which a delivery is dead: it takes the process down with it.
+/// Leases in a row that never returned, after which a delivery is dead: it takes the process down with it.
 pub const MAX_LOST: u32 = 5;
 
 /// What became of an appended event.
@@ -227,7 +229,7 @@ pub struct Lease {
     pub facts: Arc<Facts>,
     /// 1 for the first attempt.
     pub attempt: u32,
-    /// How many earlier leases never returned.
+    /// How many leases in a row never returned before this one.
     pub lost: u32,
     /// When it was routed.
     pub created: Timestamp,

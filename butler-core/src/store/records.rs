@@ -162,7 +162,7 @@ pub struct DeliveryRecord {
     pub state: DeliveryState,
     /// Attempts so far.
     pub attempts: u32,
-    /// Leases that never returned.
+    /// Leases in a row that never returned.
     pub lost: u32,
     /// When it was routed.
     pub created: Timestamp,

@@ -1,8 +1,8 @@
 //! The program as it is, with a store that a test can break.
 //!
 //! `BUTLER_TEST_DIE=after-commit:settle:3` ends the process, as a power loss would, at the third commit that carries a settlement, counted from the first
-//! event on; `BUTLER_TEST_LOSE=7` has the store forget a delivery after every seventh commit that decides where events go. Both need `BUTLER_TEST_STORE`,
-//! the database file.
+//! event on; `BUTLER_TEST_LOSE=events:7` makes the store lose every seventh event that it accepts, `deliveries:7` those of every seventh event, and
+//! `failures:7` every seventh failure of an attempt. Both need `BUTLER_TEST_STORE`, the database file.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use butler_cli::Program;
 use butler_core::clock::SystemClock;
 use butler_core::store::Store;
 use butler_core::store::sqlite::{Call, Failpoint, Failpoints, SqliteSettings, SqliteStore};
+use butler_core::testkit::{FaultyStore, StoreFault};
 
 fn main() -> ExitCode {
     let store = std::env::var("BUTLER_TEST_STORE").ok().map(|path| open(&path));
@@ -19,25 +20,25 @@ fn main() -> ExitCode {
 }
 
 fn open(path: &str) -> Arc<dyn Store> {
-    let failpoints = match (std::env::var("BUTLER_TEST_DIE"), std::env::var("BUTLER_TEST_LOSE")) {
-        (Ok(text), _) => die_at(&text),
-        (Err(_), Ok(every)) => lose(path.to_owned(), every.parse().expect("a number")),
-        (Err(_), Err(_)) => Failpoints::default(),
-    };
+    let failpoints = std::env::var("BUTLER_TEST_DIE").map_or_else(|_| Failpoints::default(), |text| die_at(&text));
     let settings = SqliteSettings { path: path.into() };
-    Arc::new(SqliteStore::open_with(settings, Arc::new(SystemClock::default()), failpoints).expect("the store opens"))
+    let store = Arc::new(SqliteStore::open_with(settings, Arc::new(SystemClock::default()), failpoints).expect("the store opens"));
+    match std::env::var("BUTLER_TEST_LOSE") {
+        Ok(text) => Arc::new(FaultyStore::new(store, fault(&text))),
+        Err(_) => store,
+    }
 }
 
-fn lose(path: String, every: u64) -> Failpoints {
-    let decided = AtomicU64::new(0);
-    Failpoints::new(move |reached, calls| {
-        let is_decision = reached == Failpoint::AfterCommit && calls.contains(&Call::Route);
-        if is_decision && decided.fetch_add(1, Ordering::Relaxed) % every == every - 1 {
-            let store = rusqlite::Connection::open(&path).expect("the store opens once more");
-            let latest = "DELETE FROM deliveries WHERE seq = (SELECT max(seq) FROM deliveries WHERE state = 0)";
-            store.execute(latest, []).expect("a delivery is forgotten");
-        }
-    })
+/// The promise that the store breaks.
+fn fault(text: &str) -> StoreFault {
+    let (what, every) = text.split_once(':').expect("what is lost, and how often");
+    let every = every.parse().expect("a number");
+    match what {
+        "events" => StoreFault::LosesEvents(every),
+        "deliveries" => StoreFault::LosesDeliveries(every),
+        "failures" => StoreFault::ForgetsFailures(every),
+        other => panic!("nothing loses {other:?}"),
+    }
 }
 
 fn die_at(text: &str) -> Failpoints {

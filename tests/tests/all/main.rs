@@ -4,6 +4,7 @@ mod command_deliveries;
 mod command_events;
 mod command_files;
 mod crash;
+mod crash_rows;
 mod delivery;
 mod demo;
 mod email;

@@ -14,7 +14,10 @@ use crate::store::{DeliveryState, Lease, LeaseToken, Leased, LimitState, MAX_LOS
 
 impl Ledger {
     pub(super) fn lease(&mut self, sink: &SinkName, hold: Duration, max: usize, now: Timestamp, wakes: &mut Wakes) -> Leased {
-        let ready: Vec<u64> = self.heads(sink).filter(|row| row.due() <= now).take(max).map(|row| row.record.seq).collect();
+        // Of those that were lost, one at a time.
+        let mut may_be_lost = !self.heads(sink).any(|row| row.record.lost > 0 && row.is_leased(now));
+        let is_let = |row: &&DeliveryRow| row.record.lost == 0 && row.lease_until.is_none() || std::mem::take(&mut may_be_lost);
+        let ready: Vec<u64> = self.heads(sink).filter(|row| row.due() <= now).filter(is_let).take(max).map(|row| row.record.seq).collect();
         let mut leased = Leased::default();
         for number in ready {
             leased.leases.extend(self.lease_one(number, later(now, hold), now, wakes));
@@ -83,6 +86,10 @@ impl Ledger {
     pub(super) fn settle(&mut self, token: LeaseToken, settlement: Settlement, now: Timestamp, wakes: &mut Wakes) -> Settled {
         let Some(row) = self.held(token) else { return Settled::Stale };
         let number = row.record.seq;
+        if row.record.lost > 0 {
+            // The next of those that were lost may be leased.
+            wakes.sinks.insert(row.record.sink.clone());
+        }
         match settlement {
             Settlement::Delivered { receipt, preview, took: _, fault } => {
                 row.record.attempts += 1;
@@ -104,6 +111,8 @@ impl Ledger {
                 let detail = error.to_string();
                 row.note_attempt(now, error.reason.as_str(), &detail);
                 row.lease_until = None;
+                // It has returned: it is not what takes processes down.
+                row.record.lost = 0;
                 row.record.attempts += 1;
                 row.record.due = due;
                 row.record.detail = detail;

@@ -38,6 +38,7 @@ impl Ledger {
         if row.record.state != DeliveryState::Pending {
             return false;
         }
+        wakes.sinks.insert(row.record.sink.clone());
         self.end(row.record.seq, DeliveryState::Discarded, rules::discarded(why), now, wakes);
         true
     }
@@ -70,6 +71,7 @@ impl Ledger {
             _ => (rules::OVERFLOWED, rules::OVERFLOWED.to_owned()),
         };
         row.note_attempt(now, reason.as_str(), noted);
+        wakes.sinks.insert(row.record.sink.clone());
         self.end(number, DeliveryState::Dead, detail, now, wakes);
     }
 

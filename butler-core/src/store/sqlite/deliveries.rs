@@ -55,20 +55,7 @@ fn read_ready(row: &Row<'_>) -> rusqlite::Result<Ready> {
 
 pub(super) fn lease(write: &mut Write<'_>, sink: &SinkName, hold: Duration, max: usize, now: Timestamp) -> Result<Leased> {
     let now_micros = micros(now);
-    let ready: Vec<Ready> = {
-        let mut statement = write
-            .connection
-            .prepare_cached(
-                "SELECT seq, id, event, target, route, lane, limit_key, created, expires, failing_since, attempts, lost, lease_until IS NOT NULL
-                 FROM deliveries INDEXED BY deliveries_ready
-                 WHERE sink = ?1 AND state = 0 AND head = 1 AND (due <= ?2 OR due = created) AND (lease_until IS NULL OR lease_until <= ?2)
-                 ORDER BY seq LIMIT ?3",
-            )
-            .map_err(|e| failed(&e))?;
-        let max = i64::try_from(max).unwrap_or(i64::MAX);
-        let rows = statement.query_map(params![sink.as_str(), now_micros, max], read_ready).map_err(|e| failed(&e))?;
-        rows.collect::<rusqlite::Result<_>>().map_err(|e| failed(&e))?
-    };
+    let ready = ready(write.connection, sink, max, now_micros)?;
     let mut leased = Leased::default();
     let mut events: HashMap<i64, (Arc<Event>, Arc<Facts>)> = HashMap::new();
     for row in ready {
@@ -113,6 +100,32 @@ pub(super) fn lease(write: &mut Write<'_>, sink: &SinkName, hold: Duration, max:
         leased.next_due = next_due(write.connection, sink, now_micros)?;
     }
     Ok(leased)
+}
+
+/// What may be leased, oldest first; at most one of those that were lost.
+fn ready(connection: &Connection, sink: &SinkName, max: usize, now: i64) -> Result<Vec<Ready>> {
+    const COLUMNS: &str =
+        "seq, id, event, target, route, lane, limit_key, created, expires, failing_since, attempts, lost, lease_until IS NOT NULL";
+    const IS_DUE: &str = "sink = ?1 AND state = 0 AND head = 1 AND (due <= ?2 OR due = created)";
+    let rows = |sql: &str, max: i64| -> rusqlite::Result<Vec<Ready>> {
+        let mut statement = connection.prepare_cached(sql)?;
+        statement.query_map(params![sink.as_str(), now, max], read_ready)?.collect()
+    };
+    let fresh = format!(
+        "SELECT {COLUMNS} FROM deliveries INDEXED BY deliveries_ready WHERE {IS_DUE} AND lost = 0 AND lease_until IS NULL ORDER BY seq LIMIT ?3"
+    );
+    let suspect = format!(
+        "SELECT {COLUMNS} FROM deliveries INDEXED BY deliveries_leased
+         WHERE {IS_DUE} AND (lost > 0 OR lease_until IS NOT NULL) AND (lease_until IS NULL OR lease_until <= ?2) AND NOT EXISTS
+             (SELECT 1 FROM deliveries INDEXED BY deliveries_leased
+              WHERE sink = ?1 AND state = 0 AND head = 1 AND (lost > 0 OR lease_until IS NOT NULL) AND lost > 0 AND lease_until > ?2)
+         ORDER BY seq LIMIT ?3"
+    );
+    let mut ready = rows(&suspect, 1).map_err(|e| failed(&e))?;
+    ready.extend(rows(&fresh, i64::try_from(max).unwrap_or(i64::MAX)).map_err(|e| failed(&e))?);
+    ready.sort_by_key(|row| row.seq);
+    ready.truncate(max);
+    Ok(ready)
 }
 
 fn event_of(connection: &Connection, seq: i64) -> Result<Option<(Arc<Event>, Arc<Facts>)>> {
@@ -189,13 +202,14 @@ struct Held {
     lane: Option<[u8; 16]>,
     limit: Option<([u8; 16], i64)>,
     overtaken: bool,
+    was_lost: bool,
 }
 
 fn held(connection: &Connection, token: LeaseToken) -> Result<Option<Held>> {
     let fence = i64::try_from(token.fence).unwrap_or(i64::MAX);
     connection
         .prepare_cached(
-            "SELECT seq, sink, lane, limit_key, limit_window, overtaken FROM deliveries
+            "SELECT seq, sink, lane, limit_key, limit_window, overtaken, lost > 0 FROM deliveries
              WHERE id = ?1 AND fence = ?2 AND state = 0 AND lease_until IS NOT NULL",
         )
         .and_then(|mut statement| {
@@ -203,7 +217,8 @@ fn held(connection: &Connection, token: LeaseToken) -> Result<Option<Held>> {
                 let key: Option<[u8; 16]> = row.get(3)?;
                 let window: Option<i64> = row.get(4)?;
                 let sink = row.get::<_, String>(1)?.into();
-                Ok(Held { seq: row.get(0)?, sink, lane: row.get(2)?, limit: key.zip(window), overtaken: row.get(5)? })
+                let (overtaken, was_lost) = (row.get(5)?, row.get(6)?);
+                Ok(Held { seq: row.get(0)?, sink, lane: row.get(2)?, limit: key.zip(window), overtaken, was_lost })
             };
             statement.query_row(params![token.delivery.0.into_bytes(), fence], read).optional()
         })
@@ -258,6 +273,10 @@ fn end(
         )
         .and_then(|mut statement| statement.execute(params![held.seq, state_code(state), now, attempts, detail, preview]))
         .map_err(|e| failed(&e))?;
+    if held.was_lost {
+        // The next of those that were lost may be leased.
+        write.wakes.sinks.insert(held.sink.clone());
+    }
     if held.overtaken { Ok(()) } else { lanes::promote(write, held.lane.as_ref()) }
 }
 
@@ -265,7 +284,8 @@ fn put_off(write: &mut Write<'_>, held: &Held, error: &DeliveryError, due: i64, 
     write
         .connection
         .prepare_cached(
-            "UPDATE deliveries SET lease_until = NULL, attempts = attempts + 1, due = ?2, detail = ?3, overtaken = overtaken OR ?4,
+            // It has returned: it is not what takes processes down.
+            "UPDATE deliveries SET lease_until = NULL, lost = 0, attempts = attempts + 1, due = ?2, detail = ?3, overtaken = overtaken OR ?4,
                  failing_since = coalesce(failing_since, ?5) WHERE seq = ?1",
         )
         .and_then(|mut statement| statement.execute(params![held.seq, due, error.to_string(), overtake, now]))

@@ -57,6 +57,7 @@ CREATE TABLE deliveries (
 );
 CREATE INDEX deliveries_event   ON deliveries (event);
 CREATE INDEX deliveries_ready   ON deliveries (sink, seq) WHERE state = 0 AND head = 1;
+CREATE INDEX deliveries_leased  ON deliveries (sink, seq) WHERE state = 0 AND head = 1 AND (lost > 0 OR lease_until IS NOT NULL);
 CREATE INDEX deliveries_lane    ON deliveries (lane, seq) WHERE state = 0 AND lane IS NOT NULL;
 CREATE INDEX deliveries_dead    ON deliveries (seq)       WHERE state = 2;
 CREATE INDEX deliveries_held    ON deliveries (limit_key, seq) WHERE state = 3;

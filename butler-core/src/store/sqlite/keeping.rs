@@ -70,6 +70,7 @@ fn end_open(write: &mut Write<'_>, row: &Row, state: i64, detail: &str, now: i64
     if !row.overtaken {
         lanes::promote(write, row.lane.as_ref())?;
     }
+    write.wakes.sinks.insert(row.sink.clone());
     Ok(())
 }
 

@@ -18,7 +18,7 @@
 //! | `claim`, while facts are looked up | the claim is void; the event is claimed again, with `attempt` one higher |
 //! | the deciding, before the commit of `route` | the same: nothing of the decision is stored |
 //! | the commit of `route` | event, facts and deliveries are there, the event is routed; the workers lease them |
-//! | `lease`, before anything was sent | the lease is void and counts as lost; the delivery is leased again, and is dead after five such losses |
+//! | `lease`, before anything was sent | the lease is void and counts as lost; the delivery is leased again, alone among those that were lost, and is dead after five such losses in a row |
 //! | the remote accepted, before the commit of `settle` | the same: it is sent once more, under the same idempotency key |
 //! | the commit of `settle` | the delivery is settled and is not sent again |
 //! | a slice of `prune`, before its commit | the slice is still there, and goes next time |
@@ -49,6 +49,9 @@ pub use writer::Call;
 #[cfg(test)]
 #[cfg(feature = "testkit")]
 mod model;
+#[cfg(test)]
+#[cfg(feature = "testkit")]
+mod proofs;
 #[cfg(test)]
 #[cfg(feature = "testkit")]
 mod tests;

@@ -136,3 +136,8 @@ fn unavailable(path: &Path, doing: &'static str, error: &rusqlite::Error) -> Sto
     };
     StoreError::Unavailable { path: path.to_owned(), doing, why, remedy }
 }
+
+#[cfg(test)]
+#[cfg(feature = "testkit")]
+#[path = "schema_tests.rs"]
+mod tests;

@@ -40,7 +40,7 @@ pub struct SqliteSettings {
 pub struct SqliteStore {
     // In the order in which they have to end: the readers, the writer, the lock.
     readers: Readers,
-    writer: Writer,
+    pub(super) writer: Writer,
     _lock: Lock,
     clock: Arc<dyn Clock>,
     watchers: Arc<Watchers>,

@@ -17,6 +17,11 @@ pub(super) struct Harness {
     folder: TempDir,
 }
 
+/// A folder in memory where the system has such: what a disk does with `fsync` is not what is tested here.
+pub(super) fn folder() -> TempDir {
+    TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).unwrap()
+}
+
 impl Harness {
     pub(super) fn open(folder: TempDir, clock: TestClock) -> Self {
         let settings = SqliteSettings { path: folder.path().join("butler.db") };
@@ -28,7 +33,7 @@ impl Harness {
 #[async_trait]
 impl StoreHarness for Harness {
     async fn start() -> Self {
-        Self::open(TempDir::new().unwrap(), TestClock::default())
+        Self::open(folder(), TestClock::default())
     }
 
     fn store(&self) -> Arc<dyn Store> {
@@ -41,7 +46,7 @@ impl StoreHarness for Harness {
 
     /// Opens a copy of what is on disk while the first process still has it open: nothing that it might do at its end counts.
     async fn reopen(self) -> Option<Self> {
-        let folder = TempDir::new().unwrap();
+        let folder = folder();
         for name in ["butler.db", "butler.db-wal"] {
             std::fs::copy(self.folder.path().join(name), folder.path().join(name)).unwrap();
         }

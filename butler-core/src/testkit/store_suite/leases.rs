@@ -190,9 +190,37 @@ pub async fn a_released_lease_leaves_no_trace<H: StoreHarness>() {
     assert_eq!(again.iter().map(|lease| (lease.attempt, lease.lost)).collect::<Vec<_>>(), [(1, 0), (1, 0)]);
     // What it had been lost before stays.
     desk.pass(MINUTE);
-    let again = desk.lease().await;
-    ok(desk.journal().release(vec![again[0].token]).await);
-    assert_eq!(desk.lease_one().await.lost, 1);
+    let again = desk.lease_one().await;
+    ok(desk.journal().release(vec![again.token]).await);
+    let leases = desk.lease().await;
+    assert_eq!(leases.iter().map(|lease| (lease.target.as_str(), lease.lost)).collect::<Vec<_>>(), [("a", 1)]);
+}
+
+/// One at a time of a sink, beside those that were not lost, until each of them has returned.
+pub async fn deliveries_that_were_lost_go_one_at_a_time<H: StoreHarness>() {
+    let desk = Desk::<H>::start().await;
+    let other = NewDelivery { sink: "other".into(), ..to("x") };
+    desk.deliver(vec![to("a"), to("b"), to("c"), other]).await;
+    let lost = desk.lease().await;
+    ok(desk.journal().lease(&"other".into(), MINUTE, ALL).await);
+    assert_eq!(targets(&lost), ["a", "b", "c"]);
+    desk.pass(MINUTE);
+    desk.deliver(vec![to("d")]).await;
+    let leases = desk.lease().await;
+    assert_eq!(targets(&leases), ["a", "d"]);
+    assert_eq!(ok(desk.journal().lease(&"other".into(), MINUTE, ALL).await).leases.len(), 1);
+    assert!(desk.lease().await.is_empty());
+    // Whatever becomes of it, the next one goes, and whoever waits learns of it.
+    desk.tells(Interest::Sink(&sink()), desk.done(&leases[0], retry(desk.after(SECOND)))).await;
+    let second = desk.lease_one().await;
+    assert_eq!((second.target.as_str(), second.lost), ("b", 1));
+    desk.tells(Interest::Sink(&sink()), desk.done(&second, delivered())).await;
+    let third = desk.lease_one().await;
+    assert_eq!((third.target.as_str(), third.lost), ("c", 1));
+    // One that has returned is free of it.
+    desk.pass(SECOND);
+    let first = desk.lease_one().await;
+    assert_eq!((first.target.as_str(), first.lost), ("a", 0));
 }
 
 /// Everything that an attempt needs, as it was decided at routing.

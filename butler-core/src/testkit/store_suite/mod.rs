@@ -83,7 +83,8 @@ macro_rules! store_suite {
                 // lease, release
                 deliveries_are_leased_once_and_oldest_first, a_lane_goes_one_after_the_other, whatever_ends_a_delivery_frees_its_lane,
                 deliveries_without_a_lane_do_not_wait, a_lane_is_one_for_all_sinks, a_head_that_is_overtaken_waits_beside_its_lane,
-                a_lease_that_ran_out_is_lost, a_delivery_that_is_lost_too_often_is_dead, a_released_lease_leaves_no_trace,
+                a_lease_that_ran_out_is_lost, a_delivery_that_is_lost_too_often_is_dead, deliveries_that_were_lost_go_one_at_a_time,
+                a_released_lease_leaves_no_trace,
                 a_lease_says_what_is_to_be_done, nothing_due_tells_when_to_look_again, leases_side_by_side_share_nothing,
                 // settle
                 stale_settlements_change_nothing, a_delivery_is_settled_once, a_delivered_message_is_on_record,

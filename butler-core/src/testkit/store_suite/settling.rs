@@ -26,17 +26,17 @@ fn held_back(lease: &Lease) -> u64 {
 pub async fn stale_settlements_change_nothing<H: StoreHarness>() {
     let desk = Desk::<H>::start().await;
     desk.deliver(vec![to("a"), to("b"), to("c")]).await;
-    let ran_out = desk.lease().await;
-    desk.pass(MINUTE);
+    let given_back = desk.lease().await;
+    ok(desk.journal().release(given_back.iter().map(|lease| lease.token).collect()).await);
     let leases = desk.lease().await;
     let unknown = LeaseToken { delivery: DeliveryId(uuid::Uuid::from_u128(1)), fence: 1 };
     let early = LeaseToken { fence: leases[2].token.fence + 1, ..leases[2].token };
     let settlements = vec![
-        (ran_out[0].token, dead()),
+        (given_back[0].token, dead()),
         (leases[1].token, delivered()),
         (unknown, delivered()),
         (early, delivered()),
-        (ran_out[2].token, retry(desk.after(SECOND))),
+        (given_back[2].token, retry(desk.after(SECOND))),
     ];
     let settled = ok(desk.journal().settle(settlements).await);
     assert_eq!(settled, [Settled::Stale, Settled::Done, Settled::Stale, Settled::Stale, Settled::Stale]);
