@@ -116,8 +116,9 @@ impl Attempts {
             fault = Some(why);
             result = self.deliver(lease, &message).await;
         }
-        if let (None, false) = (&fault, missing.is_empty()) {
-            fault = Some(format!("sent without {}", by_reason(&missing).join("; ")));
+        let gone = by_reason(&missing);
+        if let (None, false) = (&fault, gone.is_empty()) {
+            fault = Some(format!("sent without {}", gone.join("; ")));
         }
         (result, message, fault, self.clock.monotonic().saturating_sub(started))
     }

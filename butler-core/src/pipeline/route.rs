@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::matching::{Answer, kind_fits};
 use super::plan::{FALLBACK, Plan, Route};
 use crate::event::{DeliveryId, Event, Fact, Facts, Kind, Needs, SinkName, Target};
-use crate::sink::TargetRequest;
+use crate::sink::{TargetRequest, words};
 use crate::store::{Limit, NewDelivery, RouteNote, Routing};
 
 impl Plan {
@@ -180,7 +180,7 @@ pub(super) fn missing_lines(needs: Needs, facts: &Facts) -> Vec<String> {
     if let (true, Fact::Known(result)) = (needs.result, &facts.result)
         && !result.certain
     {
-        lines.push("execution result: it is the task's latest, which may not be the run that this message is about".into());
+        lines.push(words::UNCERTAIN.to_owned());
     }
     lines
 }

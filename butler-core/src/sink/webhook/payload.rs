@@ -110,7 +110,7 @@ fn task(payload: &mut Payload, event: &TaskEvent, rendering: &Rendering<'_>) {
     };
     payload.set("event", title);
     payload.set("hostName", event.host.as_str());
-    payload.set("user", UserForm::Single.apply(&event.user));
+    payload.set("user", user_form(kind).apply(&event.user));
     payload.set("taskName", if event.names_unsure { words::task_name(event, rendering) } else { event.task_name.clone() });
     payload.set("taskId", event.task_id.to_string());
     payload.set("appName", if event.names_unsure { words::app_name(event, rendering) } else { event.app_name.clone() });
@@ -123,6 +123,14 @@ fn task(payload: &mut Payload, event: &TaskEvent, rendering: &Rendering<'_>) {
     if !(is_reload && is_certain && matches!(kind.outcome(), Some(Failed | Aborted))) {
         payload.set("kind", kind.to_string());
         payload.set("site", rendering.site.name.as_str());
+    }
+}
+
+/// How the user is written, as it was since long ago.
+fn user_form(kind: &Kind) -> UserForm {
+    match kind.outcome() {
+        Some(TaskOutcome::Aborted) => UserForm::AsReceived,
+        _ => UserForm::Single,
     }
 }
 

@@ -114,6 +114,16 @@ fn other_ends_of_tasks_have_the_same_keys() {
 }
 
 #[test]
+fn a_doubled_backslash_becomes_one_unless_the_reload_was_aborted() {
+    let user = |outcome| {
+        let mut sample = Sample::reload(outcome);
+        sample.task().user = r"LAB\\eva".into();
+        serde_json::from_str::<serde_json::Value>(&body("POST", &sample)).unwrap()["user"].clone()
+    };
+    assert_eq!((user(TaskOutcome::Failed), user(TaskOutcome::Aborted)), (r"LAB\eva".into(), r"LAB\\eva".into()));
+}
+
+#[test]
 fn an_unknown_owner_is_left_out_of_json_and_empty_in_a_query() {
     let mut sample = Sample::reload(TaskOutcome::Failed);
     sample.facts.owner = Fact::Unasked;
