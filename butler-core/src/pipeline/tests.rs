@@ -325,13 +325,15 @@ async fn a_broken_template_leaves_in_plain_words_and_the_fault_shows() {
 }
 
 #[tokio::test]
-async fn a_message_that_is_too_long_leaves_in_plain_words() {
-    let sink = FakeSink::default();
-    sink.answer(|| Err(DeliveryError::permanent(Reason::TooLarge, "HTTP 413")));
-    let stage = one_sink(&sink).start().await;
-    stage.submit(a_new_event(1)).await;
-    assert_eq!(sink.taken().last().unwrap().body, "reload_task.failed plain, for: the message was too long: HTTP 413");
-    assert_eq!(stage.states().await, [DeliveryState::Delivered]);
+async fn a_message_that_is_too_long_or_not_understood_leaves_in_plain_words() {
+    for (reason, why) in [(Reason::TooLarge, "too long"), (Reason::Malformed, "not understood")] {
+        let sink = FakeSink::default();
+        sink.answer(move || Err(DeliveryError::permanent(reason, "HTTP 4xx")));
+        let stage = one_sink(&sink).start().await;
+        stage.submit(a_new_event(1)).await;
+        assert_eq!(sink.taken().last().unwrap().body, format!("reload_task.failed plain, for: the message was {why}: HTTP 4xx"));
+        assert_eq!(stage.states().await, [DeliveryState::Delivered]);
+    }
 }
 
 #[tokio::test]

@@ -240,6 +240,7 @@ async fn replies_are_classified_and_shown() {
         ("CONNECT", "421 4.3.2 too busy"),
         ("EHLO", "502 5.5.2 what?"),
         ("AUTH", "535 5.7.8 p4ssw0rd-of-smtp is wrong"),
+        ("AUTH", "535 5.7.8 AGJ1dGxlcgBwNHNzdzByZC1vZi1zbXRw is no login"),
         ("AUTH", "454 4.7.0 directory down"),
         ("MAIL", "530 5.7.0 log in first"),
         ("MAIL", "550 5.7.1 not from there"),

@@ -26,7 +26,7 @@ use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 
-use super::http::{HttpRemote, Request, trust};
+use super::http::{HttpRemote, Redirects, Request, trust};
 use super::{BuildError, Delivery, DeliveryError, Message, Receipt, RenderError, Rendering, Sink, SinkConfig, SinkContext, TargetRequest};
 use crate::config::{Issues, Secret};
 use crate::event::{Needs, Target};
@@ -151,6 +151,7 @@ impl Sink for Webhook {
             query: is_query.then_some(message.body.as_str()),
             body: (!is_query).then_some((&*message.content_type, message.body.as_str())),
             key: Some(delivery.key.to_string()),
+            redirects: Redirects::Any,
         };
         self.remote.send(request).await
     }
