@@ -330,6 +330,12 @@ async fn users_templates_make_subject_and_body() {
 }
 
 #[test]
+fn a_slow_server_is_waited_for_longer_than_a_hook() {
+    let usual = |name| Registry::with_compiled_in().timeout(name);
+    assert_eq!((usual("email"), usual("pager")), (Some(Duration::from_mins(1)), None));
+}
+
+#[test]
 fn faults_in_options_name_the_key_and_the_remedy() {
     let fault = |options: &str| {
         let table: toml::Table = toml::from_str(options).unwrap();
