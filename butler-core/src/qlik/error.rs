@@ -91,7 +91,10 @@ pub enum QlikError {
         request: Box<Request>,
     },
     /// Another status than the ones that mean something here.
-    #[error("{request}: unexpected status {status}{}; is this the port of the repository (4242)? If so, its log tells more", quoted(body))]
+    #[error(
+        "{request}: status {status}{} where 200 was expected; is this the port of the repository (4242)? If so, its log tells more",
+        quoted(body)
+    )]
     Unexpected {
         /// The request.
         request: Box<Request>,
@@ -190,6 +193,11 @@ impl QlikError {
             Self::Unexpected { status, .. } => *status == 429 || *status >= 500,
             _ => false,
         }
+    }
+
+    /// Whether certificates that were renewed meanwhile may help: a refused one shows in several ways.
+    pub(super) fn may_be_certificates(&self) -> bool {
+        matches!(self, Self::Certificate { .. } | Self::Forbidden { .. } | Self::Unreachable { .. })
     }
 
     /// Whether it says that nobody would be answered now; an odd reply to one question does not.
