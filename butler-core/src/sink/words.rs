@@ -216,9 +216,15 @@ pub fn plain_text(rendering: &Rendering<'_>, fault: Option<&str>) -> String {
         text.push_str(&format!("\n{}\n", notes.join("\n")));
     }
     if let Some(fault) = fault {
-        text.push_str(&format!("\nThis is a plain message because its template could not be used: {}\n", one_line(fault)));
+        text.push_str(&format!("\n{}\n", makeshift(fault)));
     }
     text
+}
+
+/// What a message says that is no more than plain words, and why.
+#[must_use]
+pub fn makeshift(fault: &str) -> String {
+    format!("This is a plain message because its template could not be used: {}", one_line(fault))
 }
 
 #[cfg(test)]

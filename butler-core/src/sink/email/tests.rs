@@ -355,3 +355,11 @@ fn faults_in_options_name_the_key_and_the_remedy() {
     .join("");
     insta::assert_snapshot!(all);
 }
+
+#[test]
+fn options_show_no_secret() {
+    let options = "host = 'shown'\nfrom = 'a@x.se'\nauth = { user = 'u', password = 's3cr3t' }";
+    let config: EmailConfig = toml::from_str(options).unwrap();
+    let shown = format!("{config:?} {config:#?}");
+    assert!(shown.contains("shown") && !shown.contains("s3cr3t"), "{shown}");
+}

@@ -287,10 +287,13 @@ impl Sink for Slack {
     }
 
     fn plain(&self, rendering: &Rendering<'_>, fault: &str) -> Message {
-        const LONGEST: usize = 3500;
-        let text = escaped(&words::plain_text(rendering, Some(fault)));
+        const LONGEST: usize = 2800;
+        const LONGEST_FAULT: usize = 700;
+        // Cut each by itself: however long the one is, the other is there.
+        let text = limits::cut(&escaped(&words::plain_text(rendering, None)), LONGEST);
+        let fault = limits::cut(&escaped(&words::makeshift(fault)), LONGEST_FAULT);
         let mut message = self.sender.clone();
-        message.insert("text".to_owned(), limits::cut(&text, LONGEST).into());
+        message.insert("text".to_owned(), format!("{text}\n{fault}\n").into());
         Self::finish(message, rendering)
     }
 

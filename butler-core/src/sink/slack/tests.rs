@@ -304,6 +304,13 @@ fn faults_in_options_name_the_key() {
     insta::assert_snapshot!(all);
 }
 
+#[test]
+fn options_show_no_secret() {
+    let config: SlackConfig = toml::from_str("webhook_url = 'https://h/s3cr3t'\nchannel = 'shown'").unwrap();
+    let shown = format!("{config:?} {config:#?}");
+    assert!(shown.contains("shown") && !shown.contains("s3cr3t"), "{shown}");
+}
+
 proptest::proptest! {
     #[test]
     fn any_text_gives_valid_json_within_the_limits(text in "(.|\\PC|[<>&\"\\\\\r\n]){0,400}") {
