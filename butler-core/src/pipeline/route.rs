@@ -17,7 +17,7 @@ impl Plan {
         let start = Needs { task: is_task, ..Needs::NONE };
         let routes = self.routes.iter().filter(|route| kind_fits(&route.events, kind) != Answer::No);
         let of_routes = routes.fold(start, |needs, route| {
-            route.sinks.iter().fold(needs.union(route.when.needs()), |needs, sink| needs.union(self.sink_needs(sink)))
+            route.sinks.iter().fold(needs.union(route.when.needs(kind)), |needs, sink| needs.union(self.sink_needs(sink)))
         });
         self.fallback.iter().fold(of_routes, |needs, sink| needs.union(self.sink_needs(sink)))
     }
