@@ -65,9 +65,9 @@ impl Sample {
             let task = sample.task();
             task.app_name = String::new();
             task.app_id = None;
-            let none = || "the task has no app".to_owned();
-            sample.facts.app = Fact::Missing { why: none(), is_final: true };
-            sample.facts.owner = Fact::Missing { why: none(), is_final: true };
+            let why = || "the task has no app".to_owned();
+            sample.facts.app = Fact::Absent { why: why() };
+            sample.facts.owner = Fact::Absent { why: why() };
         }
         if let Fact::Known(task) = &mut sample.facts.task {
             task.task_type = task_type;
@@ -75,7 +75,7 @@ impl Sample {
             task.app_name = task.app_name.take().filter(|_| has_app);
         }
         if task_type != Some(TaskType::Reload) {
-            sample.facts.script_log = Fact::Missing { why: "only reload tasks have a script log".to_owned(), is_final: true };
+            sample.facts.script_log = Fact::Absent { why: "only reload tasks have a script log".to_owned() };
         }
         sample
     }
