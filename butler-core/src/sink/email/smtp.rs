@@ -315,9 +315,10 @@ enum Either<P, T> {
     Tls(T),
 }
 
-/// The text with the line ends of mail.
+/// The text with the line ends of mail, and without what mail can't hold.
 fn crlf(text: &str) -> String {
-    text.replace("\r\n", "\n").replace('\r', "\n").replace('\n', "\r\n")
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    text.replace(|c: char| c.is_control() && !matches!(c, '\n' | '\t'), "\u{fffd}").replace('\n', "\r\n")
 }
 
 #[cfg(test)]
@@ -327,6 +328,7 @@ mod tests {
     #[test]
     fn line_ends_are_those_of_mail() {
         assert_eq!(crlf("a\nb\r\nc\rd"), "a\r\nb\r\nc\r\nd");
+        assert_eq!(crlf("a\0\x1b\tb"), "a\u{fffd}\u{fffd}\tb");
     }
 
     #[test]
