@@ -3,7 +3,6 @@
 //! What a client trusts is said by [`Trust`]. The system's roots are loaded when a client is made with [`Trust::System`], so callers make such a
 //! client at its first use and not before.
 
-use std::error::Error;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -126,8 +125,8 @@ pub fn client_config(trust: Trust, identity: Option<Identity>) -> Result<ClientC
 }
 
 /// The error of the TLS library somewhere within another, if it is one of TLS.
-#[cfg(any(feature = "http-client", feature = "sink-email"))]
-pub(crate) fn error_within<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+#[cfg(feature = "http-client")]
+pub(crate) fn error_within<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(tls) = error.downcast_ref::<rustls::Error>() {
@@ -189,7 +188,7 @@ impl ServerCertVerifier for Unverified {
 }
 
 #[cfg(test)]
-#[cfg(any(feature = "http-client", feature = "sink-email"))]
+#[cfg(feature = "http-client")]
 mod tests {
     use super::*;
 

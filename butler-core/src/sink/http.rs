@@ -79,7 +79,6 @@ pub(super) enum Redirects {
     #[cfg_attr(not(feature = "sink-webhook"), expect(dead_code, reason = "only webhooks know remotes of this sort"))]
     Any,
     /// Those that take the message along: the remote never answers a message that it has taken with a redirect.
-    #[cfg_attr(not(feature = "sink-slack"), expect(dead_code, reason = "only Slack is known well enough"))]
     WithMessage,
 }
 
