@@ -175,7 +175,9 @@ pub(super) fn missing_lines(needs: Needs, facts: &Facts) -> Vec<String> {
     line(true, "task", facts.task.missing());
     line(needs.app, "app", facts.app.missing());
     line(needs.owner, "app owner", facts.owner.missing());
-    line(needs.result, "execution result", facts.result.missing());
+    // One that will never be known says something about the event itself.
+    let is_lost = matches!(facts.result, Fact::Missing { is_final: true, .. });
+    line(needs.result || is_lost, "execution result", facts.result.missing());
     line(needs.script_log.is_some(), "script log", facts.script_log.missing());
     if let (true, Fact::Known(result)) = (needs.result, &facts.result)
         && !result.certain

@@ -455,6 +455,27 @@ async fn a_distribute_task_is_asked_about_until_it_has_ended() {
 }
 
 #[tokio::test]
+async fn a_distribute_task_whose_end_nobody_knows_is_a_failure_that_says_so() {
+    let sink = FakeSink::default();
+    let mut setup = one_sink(&sink);
+    setup.enricher.hangs = true;
+    setup.routes = vec![route("reload_task.failed", &["ops"])];
+    let stage = setup.start().await;
+    let mut event = a_new_event(1);
+    event.kind = Kind::task(TaskOutcome::Unsettled);
+    stage.submit(event).await;
+    for _ in 0..6 * 60 - 1 {
+        stage.pass(Duration::from_mins(1)).await;
+    }
+    assert_eq!(sink.taken().len(), 0);
+    for _ in 0..3 {
+        stage.pass(Duration::from_mins(1)).await;
+    }
+    let body = &sink.taken()[0].body;
+    assert!(body.contains("execution result: it could not be found out how the task ended; no answer within"), "{body}");
+}
+
+#[tokio::test]
 async fn good_news_of_a_distribute_task_is_no_failure() {
     let sink = FakeSink::default();
     let mut setup = one_sink(&sink);
