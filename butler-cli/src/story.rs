@@ -112,6 +112,7 @@ fn facts(story: &EventDetails) -> String {
 fn fact<T>(name: &str, fact: &Fact<T>, words: impl Fn(&T) -> String) -> Option<String> {
     match fact {
         Fact::Unasked => None,
+        Fact::Absent { why } => Some(format!("  {name}: none, {why}\n")),
         Fact::Known(value) => Some(format!("  {name}: {}\n", words(value))),
         Fact::Missing { why, .. } => Some(format!("  {name}: MISSING, {why}\n")),
     }

@@ -124,6 +124,30 @@ pub fn client_config(trust: Trust, identity: Option<Identity>) -> Result<ClientC
     })
 }
 
+/// The error of the TLS library somewhere within another, if it is one of TLS.
+#[cfg(feature = "http-client")]
+pub(crate) fn error_within<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+            return Some(tls);
+        }
+        // An I/O error's source is that of the error it wraps, so the wrapped one has to be looked at by itself.
+        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if let Some(tls) = wrapped.and_then(|wrapped| error_within(wrapped)) {
+            return Some(tls);
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// `sense.example.com` of the TLS library's `DnsName("sense.example.com")`.
+#[cfg(any(feature = "http-client", feature = "sink-email"))]
+pub(crate) fn plain_name(presented: &str) -> &str {
+    presented.split('"').nth(1).unwrap_or(presented)
+}
+
 /// Takes every certificate; signatures of the handshake are still checked, so that both sides hold the same keys.
 #[derive(Debug)]
 struct Unverified(Arc<CryptoProvider>);
@@ -160,5 +184,19 @@ impl ServerCertVerifier for Unverified {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+#[cfg(feature = "http-client")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tls_error_is_found_within_an_io_error() {
+        let inner = rustls::Error::AlertReceived(rustls::AlertDescription::UnknownCA);
+        let outer = std::io::Error::other(std::io::Error::new(std::io::ErrorKind::InvalidData, inner));
+        assert!(error_within(&outer).is_some());
+        assert!(error_within(&std::io::Error::other("broken pipe")).is_none());
     }
 }

@@ -240,8 +240,8 @@ pub struct When {
 pub struct SinkEntry {
     /// The type: `slack`, `email`, `webhook`, or one that an embedder registered.
     pub r#type: String,
-    /// How long one attempt may take.
-    pub timeout: Period,
+    /// How long one attempt may take; `None` for as long as is usual for the type.
+    pub timeout: Option<Period>,
     /// How many attempts may be under way at once.
     pub max_in_flight: u32,
     /// When to try again, and when to give up.
@@ -257,7 +257,7 @@ impl Default for SinkEntry {
     fn default() -> Self {
         Self {
             r#type: String::new(),
-            timeout: seconds(10),
+            timeout: None,
             max_in_flight: 8,
             retry: RetryConfig::default(),
             was: Vec::new(),

@@ -39,24 +39,52 @@ pub struct QlikEnricher {
     client: Arc<RepositoryClient>,
 }
 
-/// Why a fact is missing.
+/// Why there is no fact.
 #[derive(Debug, Clone)]
 struct Gap {
     why: String,
-    is_final: bool,
+    sort: Sort,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sort {
+    /// It may be found another time.
+    ForNow,
+    /// It is gone.
+    ForGood,
+    /// There never was such a thing.
+    Absent,
 }
 
 impl Gap {
     fn for_good(why: impl Into<String>) -> Self {
-        Self { why: why.into(), is_final: true }
+        Self { why: why.into(), sort: Sort::ForGood }
     }
 
     fn for_now(why: impl Into<String>) -> Self {
-        Self { why: why.into(), is_final: false }
+        Self { why: why.into(), sort: Sort::ForNow }
+    }
+
+    fn absent(why: impl Into<String>) -> Self {
+        Self { why: why.into(), sort: Sort::Absent }
     }
 
     fn fact<T>(self) -> Fact<T> {
-        Fact::Missing { why: self.why, is_final: self.is_final }
+        let why = self.why;
+        match self.sort {
+            Sort::ForNow => Fact::Missing { why, is_final: false },
+            Sort::ForGood => Fact::Missing { why, is_final: true },
+            Sort::Absent => Fact::Absent { why },
+        }
+    }
+
+    /// What an earlier run knew for good.
+    fn known_of<T>(fact: &Fact<T>) -> Option<Self> {
+        match fact {
+            Fact::Missing { why, is_final: true } => Some(Self::for_good(why.clone())),
+            Fact::Absent { why } => Some(Self::absent(why.clone())),
+            _ => None,
+        }
     }
 }
 
@@ -142,17 +170,16 @@ impl Run<'_> {
             }
             Body::Notice(_) => {
                 self.no_task("the event is about no task");
-                self.close(&Gap::for_good("the event is about no app"));
+                self.close(&Gap::absent("the event is about no app"));
             }
         }
     }
 
     async fn task(&self, id: Uuid) -> TaskAnswer {
-        match &self.before.task {
-            Fact::Known(known) => return Ok(Arc::new(known.clone())),
-            Fact::Missing { why, is_final: true } => return Err(Gap::for_good(why.clone())),
-            _ => {}
+        if let Fact::Known(known) = &self.before.task {
+            return Ok(Arc::new(known.clone()));
         }
+        Gap::known_of(&self.before.task).map_or(Ok(()), Err)?;
         let answer = match self.client.task(id).await {
             Ok(Some(task)) => Ok(task),
             Ok(None) => Err(Gap::for_good(format!("the repository knows no task {id}; it may have been deleted"))),
@@ -185,14 +212,13 @@ impl Run<'_> {
     }
 
     async fn app(&self, told: Option<Uuid>, task: Option<TaskLookup<'_>>) -> Result<Arc<AppFacts>, Gap> {
-        match &self.before.app {
-            Fact::Known(known) => return Ok(Arc::new(known.clone())),
-            Fact::Missing { why, is_final: true } => return Err(Gap::for_good(why.clone())),
-            _ => {}
+        if let Fact::Known(known) = &self.before.app {
+            return Ok(Arc::new(known.clone()));
         }
+        Gap::known_of(&self.before.app).map_or(Ok(()), Err)?;
         let id = match (told, task) {
             (Some(id), _) => id,
-            (None, Some(task)) => task.await?.app_id.ok_or_else(|| Gap::for_good("the task has no app"))?,
+            (None, Some(task)) => task.await?.app_id.ok_or_else(|| Gap::absent("the task has no app"))?,
             (None, None) => return Err(Gap::for_good("the event names no app")),
         };
         let app = self.client.app(id).await?;
@@ -241,18 +267,17 @@ impl Run<'_> {
     async fn result(&self, told: &TaskEvent, task: TaskLookup<'_>) -> Result<(Option<TaskType>, ExecutionResult), Gap> {
         let task_type = match task.await {
             Ok(task) => task.task_type,
-            Err(gap) if gap.is_final => return Err(gap),
+            Err(gap) if gap.sort != Sort::ForNow => return Err(gap),
             // Where to look is known from the event, or the task's own list tells.
             Err(gap) => match self.event.kind {
                 crate::event::Kind::Task { task_type: Some(known), .. } => Some(known),
                 _ => return Err(gap),
             },
         };
-        match &self.before.result {
-            Fact::Known(known) => return Ok((task_type, known.clone())),
-            Fact::Missing { why, is_final: true } => return Err(Gap::for_good(why.clone())),
-            _ => {}
+        if let Fact::Known(known) = &self.before.result {
+            return Ok((task_type, known.clone()));
         }
+        Gap::known_of(&self.before.result).map_or(Ok(()), Err)?;
         let mut polls = 0;
         loop {
             let (found, gap) = match self.this_result(told, task_type).await {
@@ -331,7 +356,7 @@ impl Run<'_> {
         lines: LogLines,
     ) -> Result<ScriptLog, Gap> {
         if !matches!(task_type, Some(TaskType::Reload) | None) {
-            return Err(Gap::for_good("only reload tasks have a script log"));
+            return Err(Gap::absent("only reload tasks have a script log"));
         }
         let mut attempts = 1;
         loop {
@@ -359,13 +384,13 @@ impl Run<'_> {
     fn no_task(&self, why: &str) {
         self.sheet.update(|facts| {
             if self.needs.task {
-                facts.task = Gap::for_good(why).fact();
+                facts.task = Gap::absent(why).fact();
             }
             if self.needs.result {
-                facts.result = Gap::for_good(why).fact();
+                facts.result = Gap::absent(why).fact();
             }
             if self.needs.script_log.is_some() {
-                facts.script_log = Gap::for_good(why).fact();
+                facts.script_log = Gap::absent(why).fact();
             }
         });
     }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{TaskOutcome, TaskType};
 
-/// A fact: not asked for yet, looked for in vain, or known.
+/// A fact: not asked for yet, looked for in vain, known, or none that such an event has.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fact<T> {
@@ -21,6 +21,11 @@ pub enum Fact<T> {
         /// Asking again would not help: there is no such thing.
         #[serde(rename = "final", default)]
         is_final: bool,
+    },
+    /// An event of this sort has no such thing: a reload in the engine has no task. Nobody misses it.
+    Absent {
+        /// Why, in words.
+        why: String,
     },
     /// Found.
     Known(T),
@@ -392,6 +397,15 @@ mod tests {
         facts.result = Fact::Missing { why: "gone".into(), is_final: true };
         assert_eq!(needs.open_in(&facts), Needs { app: true, ..Needs::NONE });
         assert_eq!(facts.missing(), ["app: down", "execution result: gone"]);
+    }
+
+    #[test]
+    fn what_there_never_was_is_neither_open_nor_missing() {
+        let facts = Facts { script_log: Fact::Absent { why: "no reload".into() }, ..Facts::default() };
+        assert!(Needs { script_log: Some(LogLines::default()), ..Needs::NONE }.open_in(&facts).is_none());
+        assert!(facts.missing().is_empty());
+        let stored = serde_json::to_string(&facts).unwrap();
+        assert_eq!(serde_json::from_str::<Facts>(&stored).unwrap(), facts);
     }
 
     #[test]

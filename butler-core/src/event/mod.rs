@@ -136,11 +136,15 @@ pub struct Notice {
 
 impl Event {
     /// The kind of this event in the light of the facts: the type of its task, and the outcome that the repository knows of.
+    ///
+    /// Where the repository had to be asked for the outcome, an execution that was aborted counts as failed: whoever waits for the app on the other side waits in vain
+    /// either way. The status that messages show says which it was.
     #[must_use]
     pub fn kind_with(&self, facts: &Facts) -> Kind {
         let Kind::Task { outcome, .. } = self.kind else { return self.kind.clone() };
-        let outcome = match (outcome, facts.result.known()) {
-            (TaskOutcome::Unsettled, Some(result)) => result.status.outcome().unwrap_or(outcome),
+        let outcome = match (outcome, facts.result.known().and_then(|result| result.status.outcome())) {
+            (TaskOutcome::Unsettled, Some(TaskOutcome::Aborted)) => TaskOutcome::Failed,
+            (TaskOutcome::Unsettled, Some(known)) => known,
             _ => outcome,
         };
         match facts.task.known() {
@@ -176,5 +180,30 @@ impl Event {
             Body::EngineReload(reload) => &reload.host,
             Body::Notice(_) => "",
         }
+    }
+}
+
+#[cfg(test)]
+#[cfg(feature = "testkit")]
+mod tests {
+    use super::*;
+    use crate::testkit::sink_samples::Sample;
+
+    #[test]
+    fn an_outcome_that_had_to_be_asked_for_is_success_or_failure() {
+        let mut sample = Sample::reload(TaskOutcome::Failed);
+        let mut outcome = |told: TaskOutcome, status: i64| {
+            sample.event.kind = Kind::task(told);
+            if let Fact::Known(result) = &mut sample.facts.result {
+                result.status = ExecutionStatus(status);
+            }
+            sample.event.kind_with(&sample.facts).outcome()
+        };
+        use TaskOutcome::{Aborted, Failed, Success, Unsettled};
+        for (status, known) in [(6, Failed), (7, Success), (8, Failed), (11, Failed), (13, Unsettled), (14, Unsettled), (12, Unsettled)] {
+            assert_eq!(outcome(Unsettled, status), Some(known), "{status}");
+        }
+        // What the event itself says stands, whatever the repository shows by now.
+        assert_eq!((outcome(Aborted, 8), outcome(Failed, 7)), (Some(Aborted), Some(Failed)));
     }
 }

@@ -108,16 +108,17 @@ impl Attempts {
         };
         let started = self.clock.monotonic();
         let mut result = self.deliver(lease, &message).await;
-        if let Err(DeliveryError { reason: Reason::TooLarge, message: why, .. }) = &result
+        if let Err(DeliveryError { reason: reason @ (Reason::TooLarge | Reason::Malformed), message: why, .. }) = &result
             && fault.is_none()
         {
-            let why = format!("the message was too long: {why}");
+            let why = format!("the message was {}: {why}", if *reason == Reason::TooLarge { "too long" } else { "not understood" });
             message = self.plain(&rendering, &why);
             fault = Some(why);
             result = self.deliver(lease, &message).await;
         }
-        if let (None, false) = (&fault, missing.is_empty()) {
-            fault = Some(format!("sent without {}", by_reason(&missing).join("; ")));
+        let gone = by_reason(&missing);
+        if let (None, false) = (&fault, gone.is_empty()) {
+            fault = Some(format!("sent without {}", gone.join("; ")));
         }
         (result, message, fault, self.clock.monotonic().saturating_sub(started))
     }

@@ -3,6 +3,8 @@
 //! Some questions need facts, and facts may be missing. The answer is then *unknown*, and the router decides what that means: it counts as
 //! yes for everything that went wrong, and as no for good news.
 
+use uuid::Uuid;
+
 use crate::event::{Body, Event, Fact, Facts, Kind, Needs, TaskType};
 
 use super::plan::{KindPattern, Matcher};
@@ -55,9 +57,11 @@ pub(super) fn kind_fits(patterns: &[KindPattern], kind: &Kind) -> Answer {
 }
 
 impl Matcher {
-    /// What has to be known to decide.
-    pub(super) fn needs(&self) -> Needs {
-        let app = !self.stream.is_empty() || !self.tag.is_empty() || !self.owner.is_empty();
+    /// What has to be known to decide about an event of this kind.
+    pub(super) fn needs(&self, kind: &Kind) -> Needs {
+        // A task tells the name of its app; what happens outside of tasks tells no more than the id.
+        let by_name = !self.app.is_empty() && !matches!(kind, Kind::Task { .. });
+        let app = by_name || !self.stream.is_empty() || !self.tag.is_empty() || !self.owner.is_empty();
         let task = !self.tag.is_empty() || !self.custom_property.is_empty() || !self.task.is_empty() || !self.app.is_empty() || app;
         Needs { task, app, owner: !self.owner.is_empty(), ..Needs::NONE }
     }
@@ -103,7 +107,7 @@ impl Matcher {
             let app = facts.app.known().map(|app| app.tags.as_slice()).unwrap_or_default();
             let fits = task.iter().chain(app).any(|tag| any_fits(list, tag));
             let answer = Answer::of(fits).or_open(&facts.task);
-            if event.app_id().is_some() { answer.or_open(&facts.app) } else { answer }
+            if app_id(event, facts).is_some() { answer.or_open(&facts.app) } else { answer }
         });
         if !self.custom_property.is_empty() {
             found.push(("custom_property", self.properties_fit(facts)));
@@ -128,11 +132,15 @@ fn task_fits(list: &[String], event: &Event, facts: &Facts) -> Answer {
     let today = facts.task.known().map(|task| task.name.as_str());
     let names = [Some(task.task_name.as_str()), today, Some(id.as_str())];
     let answer = Answer::of(names.into_iter().flatten().any(|name| any_fits(list, name)));
-    if task.names_unsure { answer.or_open(&facts.task) } else { answer }
+    if task.names_unsure || task.task_name.is_empty() { answer.or_open(&facts.task) } else { answer }
+}
+
+fn app_id(event: &Event, facts: &Facts) -> Option<Uuid> {
+    event.app_id().or_else(|| facts.task.known().and_then(|task| task.app_id))
 }
 
 fn app_fits(list: &[String], event: &Event, facts: &Facts) -> Answer {
-    let id = event.app_id().or_else(|| facts.task.known().and_then(|task| task.app_id)).map(|id| id.to_string());
+    let id = app_id(event, facts).map(|id| id.to_string());
     let (told, unsure) = match &event.body {
         Body::Task(task) => (Some(task.app_name.as_str()), task.names_unsure),
         _ => (None, true),
@@ -141,7 +149,10 @@ fn app_fits(list: &[String], event: &Event, facts: &Facts) -> Answer {
     let of_app = facts.app.known().map(|app| app.name.as_str());
     let names = [told, of_task, of_app, id.as_deref()];
     let answer = Answer::of(names.into_iter().flatten().any(|name| any_fits(list, name)));
-    if unsure && id.is_some() { answer.or_open(&facts.app) } else { answer }
+    let is_unnamed = told.is_none_or(str::is_empty);
+    let answer = if (unsure || is_unnamed) && id.is_some() { answer.or_open(&facts.app) } else { answer };
+    // Whether the task has an app at all, and which, only the repository knows then.
+    if is_unnamed && event.task_id().is_some() { answer.or_open(&facts.task) } else { answer }
 }
 
 fn any_fits(patterns: &[String], text: &str) -> bool {
@@ -238,6 +249,38 @@ mod tests {
         assert_eq!(matcher.test(&event, &Facts::default()).answer, Answer::Unknown);
         let facts = Facts { task: Fact::Known(TaskFacts { name: "A;B".into(), ..known_task() }), ..Facts::default() };
         assert_eq!(matcher.test(&event, &facts).answer, Answer::Yes);
+    }
+
+    #[test]
+    fn names_that_were_not_told_are_looked_up() {
+        let mut event = a_task_event();
+        let Body::Task(task) = &mut event.body else { unreachable!() };
+        (task.task_name, task.app_name, task.app_id) = (String::new(), String::new(), None);
+        let by_app = Matcher { app: vec!["Sales".into()], ..Matcher::default() };
+        let by_task = Matcher { task: vec!["Reload".into()], ..Matcher::default() };
+        let by_tag = Matcher { tag: vec!["nightly".into()], ..Matcher::default() };
+        for matcher in [&by_app, &by_task, &by_tag] {
+            assert_eq!(matcher.test(&event, &Facts::default()).answer, Answer::Unknown, "{matcher:?}");
+        }
+        // The task is known, but not its app, of which it tells the id alone.
+        let task =
+            TaskFacts { name: "Other".into(), app_id: Some(uuid::Uuid::from_u128(9)), app_name: None, tags: Vec::new(), ..known_task() };
+        let mut facts = Facts { task: Fact::Known(task), ..Facts::default() };
+        let answers = |facts: &Facts| [&by_app, &by_task, &by_tag].map(|matcher| matcher.test(&event, facts).answer);
+        assert_eq!(answers(&facts), [Answer::Unknown, Answer::No, Answer::Unknown]);
+        facts.app = Fact::Known(AppFacts { name: "Sales".into(), tags: vec!["nightly".into()], ..AppFacts::default() });
+        assert_eq!(answers(&facts), [Answer::Yes, Answer::No, Answer::Yes]);
+        // A task without an app fits no app.
+        facts = Facts { task: Fact::Known(TaskFacts { app_id: None, ..known_task() }), ..Facts::default() };
+        assert_eq!(answers(&facts)[0], Answer::No);
+    }
+
+    #[test]
+    fn the_name_of_an_app_is_asked_for_where_no_task_tells_it() {
+        let by_app = Matcher { app: vec!["Sales".into()], ..Matcher::default() };
+        assert!(by_app.needs(&Kind::EngineReloadFailed).app);
+        let of_task = by_app.needs(&Kind::task(TaskOutcome::Failed));
+        assert!(of_task.task && !of_task.app);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::matching::{Answer, kind_fits};
 use super::plan::{FALLBACK, Plan, Route};
 use crate::event::{DeliveryId, Event, Fact, Facts, Kind, Needs, SinkName, Target};
-use crate::sink::TargetRequest;
+use crate::sink::{TargetRequest, words};
 use crate::store::{Limit, NewDelivery, RouteNote, Routing};
 
 impl Plan {
@@ -17,7 +17,7 @@ impl Plan {
         let start = Needs { task: is_task, ..Needs::NONE };
         let routes = self.routes.iter().filter(|route| kind_fits(&route.events, kind) != Answer::No);
         let of_routes = routes.fold(start, |needs, route| {
-            route.sinks.iter().fold(needs.union(route.when.needs()), |needs, sink| needs.union(self.sink_needs(sink)))
+            route.sinks.iter().fold(needs.union(route.when.needs(kind)), |needs, sink| needs.union(self.sink_needs(sink)))
         });
         self.fallback.iter().fold(of_routes, |needs, sink| needs.union(self.sink_needs(sink)))
     }
@@ -175,12 +175,14 @@ pub(super) fn missing_lines(needs: Needs, facts: &Facts) -> Vec<String> {
     line(true, "task", facts.task.missing());
     line(needs.app, "app", facts.app.missing());
     line(needs.owner, "app owner", facts.owner.missing());
-    line(needs.result, "execution result", facts.result.missing());
+    // One that will never be known says something about the event itself.
+    let is_lost = matches!(facts.result, Fact::Missing { is_final: true, .. });
+    line(needs.result || is_lost, "execution result", facts.result.missing());
     line(needs.script_log.is_some(), "script log", facts.script_log.missing());
     if let (true, Fact::Known(result)) = (needs.result, &facts.result)
         && !result.certain
     {
-        lines.push("execution result: it is the task's latest, which may not be the run that this message is about".into());
+        lines.push(words::UNCERTAIN.to_owned());
     }
     lines
 }

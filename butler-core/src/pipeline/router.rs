@@ -85,7 +85,7 @@ impl One {
     async fn decide(self, claim: Claim) {
         let Claim { token, mut event, facts, attempt } = claim;
         let needs = self.needs(&event);
-        let facts = self.find(&event, facts, needs, attempt).await;
+        let mut facts = self.find(&event, facts, needs, attempt).await;
         event.kind = event.kind_with(&facts);
         let now = self.clock.now();
         if event.kind.outcome() == Some(TaskOutcome::Unsettled) {
@@ -95,6 +95,11 @@ impl One {
             }
             // Better a word too many: after so long, or where nobody can be asked, somebody should look.
             event.kind = as_failed(event.kind);
+            if let Fact::Missing { why, is_final } = &mut facts.result {
+                // The message calls it a failure; it also says that nobody knows.
+                *why = format!("it could not be found out how the task ended; {why}");
+                *is_final = true;
+            }
         }
         let mut routing = self.plan.decide(&event, &facts, now);
         routing.keys = further_keys(&event, &facts);

@@ -325,13 +325,15 @@ async fn a_broken_template_leaves_in_plain_words_and_the_fault_shows() {
 }
 
 #[tokio::test]
-async fn a_message_that_is_too_long_leaves_in_plain_words() {
-    let sink = FakeSink::default();
-    sink.answer(|| Err(DeliveryError::permanent(Reason::TooLarge, "HTTP 413")));
-    let stage = one_sink(&sink).start().await;
-    stage.submit(a_new_event(1)).await;
-    assert_eq!(sink.taken().last().unwrap().body, "reload_task.failed plain, for: the message was too long: HTTP 413");
-    assert_eq!(stage.states().await, [DeliveryState::Delivered]);
+async fn a_message_that_is_too_long_or_not_understood_leaves_in_plain_words() {
+    for (reason, why) in [(Reason::TooLarge, "too long"), (Reason::Malformed, "not understood")] {
+        let sink = FakeSink::default();
+        sink.answer(move || Err(DeliveryError::permanent(reason, "HTTP 4xx")));
+        let stage = one_sink(&sink).start().await;
+        stage.submit(a_new_event(1)).await;
+        assert_eq!(sink.taken().last().unwrap().body, format!("reload_task.failed plain, for: the message was {why}: HTTP 4xx"));
+        assert_eq!(stage.states().await, [DeliveryState::Delivered]);
+    }
 }
 
 #[tokio::test]
@@ -450,6 +452,27 @@ async fn a_distribute_task_is_asked_about_until_it_has_ended() {
     assert_eq!(sink.taken().len(), 0);
     stage.pass(Duration::from_secs(50)).await;
     assert_eq!(sink.taken()[0].body, "reload_task.failed owner=?");
+}
+
+#[tokio::test]
+async fn a_distribute_task_whose_end_nobody_knows_is_a_failure_that_says_so() {
+    let sink = FakeSink::default();
+    let mut setup = one_sink(&sink);
+    setup.enricher.hangs = true;
+    setup.routes = vec![route("reload_task.failed", &["ops"])];
+    let stage = setup.start().await;
+    let mut event = a_new_event(1);
+    event.kind = Kind::task(TaskOutcome::Unsettled);
+    stage.submit(event).await;
+    for _ in 0..6 * 60 - 1 {
+        stage.pass(Duration::from_mins(1)).await;
+    }
+    assert_eq!(sink.taken().len(), 0);
+    for _ in 0..3 {
+        stage.pass(Duration::from_mins(1)).await;
+    }
+    let body = &sink.taken()[0].body;
+    assert!(body.contains("execution result: it could not be found out how the task ended; no answer within"), "{body}");
 }
 
 #[tokio::test]

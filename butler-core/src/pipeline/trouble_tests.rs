@@ -284,7 +284,7 @@ async fn a_task_that_went_on_elsewhere_is_told_at_once_where_nobody_can_be_asked
     stage.submit(event).await;
     assert_eq!(
         sink.taken()[0].body,
-        "task.failed owner=? missing[task: nobody can be asked: the configuration has no certificates for the site `elsewhere`]"
+        "task.failed owner=? missing[task: nobody can be asked: the configuration has no certificates for the site `elsewhere`] missing[execution result: it could not be found out how the task ended; nobody can be asked: the configuration has no certificates for the site `elsewhere`]"
     );
 }
 

@@ -260,7 +260,7 @@ impl RepositoryClient {
                 new_key_tried = true;
                 *self.key.lock().unwrap_or_else(PoisonError::into_inner) = new_key();
                 passage = Some(current);
-            } else if !new_files_tried && matches!(error, QlikError::Certificate { .. }) && self.reload_certificates() {
+            } else if !new_files_tried && error.may_be_certificates() && self.reload_certificates() {
                 new_files_tried = true;
                 passage = Some(current);
             } else if let Some(wait) = waits.next().filter(|_| error.is_passing() && !current.is_probe()) {
@@ -360,6 +360,13 @@ impl RepositoryClient {
 }
 
 impl Download<'_> {
+    /// Whether this is a page or an object in place of a plain text: the answer of something else, or of an error.
+    pub(super) fn is_no_text(&self) -> bool {
+        let content_type = self.response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let sort = content_type.split(';').next().unwrap_or_default().trim();
+        sort.eq_ignore_ascii_case("application/json") || sort.eq_ignore_ascii_case("text/html")
+    }
+
     /// The next piece; none at the end.
     pub(super) async fn piece(&mut self) -> Result<Option<Bytes>, QlikError> {
         let timeout = self.client.settings.timeout;

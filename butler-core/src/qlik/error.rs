@@ -10,6 +10,7 @@ use rustls::{AlertDescription, CertificateError};
 
 use crate::event::SiteName;
 use crate::http_client::ClientError;
+use crate::tls;
 
 /// The request that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,7 +91,10 @@ pub enum QlikError {
         request: Box<Request>,
     },
     /// Another status than the ones that mean something here.
-    #[error("{request}: unexpected status {status}{}; is this the port of the repository (4242)? If so, its log tells more", quoted(body))]
+    #[error(
+        "{request}: status {status}{} where 200 was expected; is this the port of the repository (4242)? If so, its log tells more",
+        quoted(body)
+    )]
     Unexpected {
         /// The request.
         request: Box<Request>,
@@ -132,8 +136,8 @@ impl QlikError {
     pub(super) fn transport(request: Box<Request>, error: reqwest::Error, root: Option<&PathBuf>) -> Self {
         // The address is told by the request; the transport's own text would repeat it, with the key.
         let error = error.without_url();
-        if let Some(tls) = tls_error(&error) {
-            let (why, remedy) = explain_tls(tls, root);
+        if let Some(fault) = tls::error_within(&error) {
+            let (why, remedy) = explain_tls(fault, root);
             return Self::Certificate { request, why, remedy };
         }
         if error.is_timeout() {
@@ -191,6 +195,11 @@ impl QlikError {
         }
     }
 
+    /// Whether certificates that were renewed meanwhile may help: a refused one shows in several ways.
+    pub(super) fn may_be_certificates(&self) -> bool {
+        matches!(self, Self::Certificate { .. } | Self::Forbidden { .. } | Self::Unreachable { .. })
+    }
+
     /// Whether it says that nobody would be answered now; an odd reply to one question does not.
     pub(super) fn is_outage(&self) -> bool {
         match self {
@@ -225,33 +234,11 @@ fn quoted(body: &str) -> String {
     if body.is_empty() { String::new() } else { format!(" (`{body}`)") }
 }
 
-/// The error of the TLS library somewhere within, if it was one.
-fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(tls) = error.downcast_ref::<rustls::Error>() {
-            return Some(tls);
-        }
-        // An I/O error's source is that of the error it wraps, so the wrapped one has to be looked at by itself.
-        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        if let Some(tls) = wrapped.and_then(|wrapped| tls_error(wrapped)) {
-            return Some(tls);
-        }
-        next = error.source();
-    }
-    None
-}
-
 /// Whether a connection that stood was cut.
 fn broke(error: &(dyn Error + 'static)) -> bool {
     use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     let cut = |error: &std::io::Error| matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof);
     error.downcast_ref::<std::io::Error>().is_some_and(cut) || error.source().is_some_and(broke)
-}
-
-/// `sense.example.com` of the TLS library's `DnsName("sense.example.com")`.
-fn plain_name(presented: &str) -> &str {
-    presented.split('"').nth(1).unwrap_or(presented)
 }
 
 fn innermost(error: &(dyn Error + 'static)) -> String {
@@ -275,7 +262,7 @@ fn explain_tls(error: &rustls::Error, root: Option<&PathBuf>) -> (String, String
         rustls::Error::InvalidCertificate(Cert::NotValidForNameContext { presented, .. }) => (
             format!(
                 "the repository's certificate is for other names: {}",
-                presented.iter().map(|name| plain_name(name)).collect::<Vec<_>>().join(", ")
+                presented.iter().map(|name| tls::plain_name(name)).collect::<Vec<_>>().join(", ")
             ),
             "set `host` to one of these names, or, if you accept any certificate, set `verify = false`".into(),
         ),
@@ -359,13 +346,5 @@ mod tests {
         assert_eq!(excerpt(b" no\r\nxrfkey=abc ", "abc"), "no  xrfkey=***");
         assert_eq!(excerpt("ö".repeat(5000).as_bytes(), "abc").chars().count(), EXCERPT);
         assert_eq!(excerpt(&[0xff, 0xfe], "abc"), "\u{fffd}\u{fffd}");
-    }
-
-    #[test]
-    fn a_tls_error_is_found_within_an_io_error() {
-        let inner = rustls::Error::AlertReceived(AlertDescription::UnknownCA);
-        let outer = std::io::Error::other(std::io::Error::new(std::io::ErrorKind::InvalidData, inner));
-        assert!(tls_error(&outer).is_some());
-        assert!(tls_error(&std::io::Error::other("broken pipe")).is_none());
     }
 }

@@ -29,6 +29,8 @@ pub(crate) enum Answer {
     Json(Value),
     Status(u16, &'static str),
     Bytes(Vec<u8>),
+    /// 200, with this content type.
+    Typed(&'static str, &'static str),
     /// Never.
     Hang,
     /// As soon as the sender says `true`.
@@ -147,17 +149,22 @@ async fn respond(request: &Parts, answer: impl Fn(&str) -> Answer, notes: &Notes
     notes.seen.lock().unwrap().push(seen);
     notes.under_way.send_modify(|count| *count += 1);
     let _under_way = UnderWay(notes);
+    let mut response = Response::builder();
     let (status, body) = match answer(&what) {
         Answer::Json(value) => (200, value.to_string().into_bytes()),
         Answer::Status(status, text) => (status, text.as_bytes().to_vec()),
         Answer::Bytes(bytes) => (200, bytes),
+        Answer::Typed(content_type, text) => {
+            response = response.header("content-type", content_type);
+            (200, text.as_bytes().to_vec())
+        }
         Answer::Hang => pending().await,
         Answer::Held(mut gate, value) => {
             gate.wait_for(|open| *open).await.unwrap();
             (200, value.to_string().into_bytes())
         }
     };
-    Response::builder().status(status).body(Body::from(body)).unwrap()
+    response.status(status).body(Body::from(body)).unwrap()
 }
 
 /// A clock for which short waits pass at once, and are noted; waits of [`HastyClock::PATIENT`] or more are the inner clock's.

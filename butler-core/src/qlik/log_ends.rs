@@ -139,6 +139,10 @@ impl LogEnds {
         } else if line.ends_with('\r') {
             line.pop();
         }
+        // No remote of ours takes a zero byte or an escape sequence for text, and some refuse the message for it.
+        if line.contains(is_no_text) {
+            line = line.replace(is_no_text, "\u{fffd}");
+        }
         if !self.head_full {
             if self.head_bytes + line.len() <= MAX_END {
                 self.head_bytes += line.len();
@@ -157,6 +161,10 @@ impl LogEnds {
             }
         }
     }
+}
+
+fn is_no_text(c: char) -> bool {
+    c.is_control() && c != '\t'
 }
 
 #[cfg(test)]
@@ -205,6 +213,8 @@ mod tests {
     fn bytes_that_are_no_text_are_replaced() {
         let log = ends(&[b"a\xffb\n\xf0\x9f"], 9, 0);
         assert_eq!(log.head, ["a\u{fffd}b", "\u{fffd}"]);
+        let log = ends(&[b"a\0b\x1b[1m\tc\rd\r\n"], 9, 9);
+        assert_eq!((log.head, log.characters), (vec!["a\u{fffd}b\u{fffd}[1m\tc\u{fffd}d".to_owned()], 13));
     }
 
     #[test]

@@ -30,15 +30,19 @@ impl RepositoryClient {
     /// # Errors
     /// [`QlikError`], when it could not be had.
     pub async fn script_log(&self, task: Uuid, result: &ExecutionResult, lines: LogLines) -> Result<Option<ScriptLog>, QlikError> {
-        let Some(reference) = result.file_reference.filter(|reference| !reference.is_nil()) else { return Ok(None) };
+        // Zeros say that there is no log yet. A release that shows no reference at all may still know the log by its result.
+        if result.file_reference.is_some_and(|reference| reference.is_nil()) {
+            return Ok(None);
+        }
         let ways = if self.log_api.load(Ordering::Relaxed) == NEW { [NEW, OLD] } else { [OLD, NEW] };
         let mut refused = None;
         for way in ways {
-            let ask = match (way, result.id) {
-                (OLD, _) => Ask::with(format!("reloadtask/{task}/scriptlog"), "fileReferenceId", reference.to_string()),
-                (_, Some(id)) => Ask::with(format!("reloadtask/{task}/scriptlogfile"), "executionResultId", id.to_string()),
-                (_, None) => continue,
+            let (path, parameter, id) = match way {
+                OLD => ("scriptlog", "fileReferenceId", result.file_reference),
+                _ => ("scriptlogfile", "executionResultId", result.id),
             };
+            let Some(id) = id else { continue };
+            let ask = Ask::with(format!("reloadtask/{task}/{path}"), parameter, id.to_string());
             match self.redeem(&ask, lines).await {
                 Ok(log) => {
                     self.log_api.store(way, Ordering::Relaxed);
@@ -67,6 +71,9 @@ impl RepositoryClient {
             }
             self.clock.sleep(POLL_EVERY).await;
         };
+        if download.is_no_text() {
+            return Err(self.malformed(&ask, "it is no plain text".into()));
+        }
         let mut ends = LogEnds::new(lines);
         while let Some(piece) = download.piece().await? {
             ends.feed(&piece);

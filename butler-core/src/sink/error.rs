@@ -65,8 +65,10 @@ pub enum Reason {
     ServerError,
     /// The answer makes no sense.
     Protocol,
-    /// The message can't be made small enough.
+    /// The message is too long for the remote; the pipeline then sends it in plain words.
     TooLarge,
+    /// The remote can't read the message as its template made it; the pipeline then sends it in plain words.
+    Malformed,
     /// The sink panicked.
     Panicked,
     /// Leases that never returned: the message takes the process down.
@@ -93,6 +95,7 @@ impl Reason {
             Self::ServerError => "server_error",
             Self::Protocol => "protocol",
             Self::TooLarge => "too_large",
+            Self::Malformed => "malformed",
             Self::Panicked => "panicked",
             Self::Lost => "lost",
             Self::Expired => "expired",

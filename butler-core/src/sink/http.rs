@@ -3,8 +3,8 @@
 //! The address of a webhook is its password, so it appears nowhere: errors name scheme, host and port, and what the remote says in its
 //! answer is shown only after everything that the address and our headers hold has been blotted out of it.
 
+use std::borrow::Cow;
 use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +16,7 @@ use reqwest::{Client, Method, Response, StatusCode};
 use tokio::sync::OnceCell;
 use url::Url;
 
+use super::handshake::{Remedies, explain};
 use super::{BuildError, DeliveryError, Reason, Receipt, SinkContext};
 use crate::clock::Clock;
 use crate::http_client::{self, ClientOptions};
@@ -67,6 +68,18 @@ pub(super) struct Request<'a> {
     pub(super) body: Option<(&'a str, &'a str)>,
     /// Sent as `Idempotency-Key`.
     pub(super) key: Option<String>,
+    /// What becomes of redirects.
+    pub(super) redirects: Redirects,
+}
+
+/// Which redirects are followed: 301, 302 and 303 make a GET without a body of a POST.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Redirects {
+    /// All, as browsers do: whoever redirects has taken the message, and shows what came of it elsewhere.
+    #[cfg_attr(not(feature = "sink-webhook"), expect(dead_code, reason = "only webhooks know remotes of this sort"))]
+    Any,
+    /// Those that take the message along: the remote never answers a message that it has taken with a redirect.
+    WithMessage,
 }
 
 impl HttpRemote {
@@ -151,6 +164,14 @@ impl HttpRemote {
             let loses_body = status == StatusCode::SEE_OTHER
                 || method == Method::POST && matches!(status, StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND);
             if loses_body {
+                if request.redirects == Redirects::WithMessage {
+                    let message = format!(
+                        "{} redirects ({}) to where the message can't follow; set the URL to the new address, or see what stands in between",
+                        self.shown,
+                        status.as_u16()
+                    );
+                    return Err(DeliveryError::transient(Reason::Protocol, message));
+                }
                 (method, body) = (Method::GET, None);
             }
         }
@@ -208,14 +229,15 @@ impl HttpRemote {
         if error.is_timeout() {
             return self.too_late().caused_by(error);
         }
-        let why = self.clean(&innermost(&error));
-        if is_tls(&error) {
-            let message = format!(
-                "no trusted connection to {}: {why}; if its certificate is right, set `ca` to the certificate of its issuer",
-                self.shown
-            );
+        if let Some(tls) = tls::error_within(&error) {
+            let remedies = Remedies {
+                name: "use a name in the URL that it is for",
+                plain: "does the URL have to start with `http://`, or is its port another?",
+            };
+            let message = format!("no trusted connection to {}: {}", self.shown, self.clean(&explain(tls, remedies)));
             return DeliveryError::transient(Reason::Tls, message).caused_by(error);
         }
+        let why = self.clean(&innermost(&error));
         if error.is_builder() {
             return DeliveryError::permanent(Reason::Rejected, format!("the request to {} can't be made: {why}", self.shown));
         }
@@ -225,7 +247,7 @@ impl HttpRemote {
 
     /// What the remote says, short and in one line, without anything that is secret.
     fn clean(&self, text: &str) -> String {
-        const LONGEST: usize = 200;
+        const LONGEST: usize = 300;
         let mut text = text.to_owned();
         for secret in &self.secrets {
             text = text.replace(secret.as_str(), "***");
@@ -246,9 +268,15 @@ fn secrets(url: &Url, headers: &HeaderMap) -> Vec<String> {
     secrets.extend(url.password().map(str::to_owned));
     secrets.extend([url.path().to_owned(), url.username().to_owned()]);
     secrets.extend(url.path_segments().into_iter().flatten().map(str::to_owned));
+    let decoded = url.path_segments().into_iter().flatten().map(|part| percent_encoding::percent_decode_str(part).decode_utf8_lossy());
+    secrets.extend(decoded.map(Cow::into_owned));
     secrets.extend(url.query().map(str::to_owned));
     secrets.extend(url.query_pairs().map(|(_, value)| value.into_owned()));
-    secrets.extend(headers.values().filter_map(|value| value.to_str().ok()).map(str::to_owned));
+    for value in headers.values().filter_map(|value| value.to_str().ok()) {
+        secrets.push(value.to_owned());
+        // The word behind `Bearer` is secret by itself.
+        secrets.extend(value.split_whitespace().skip(1).map(str::to_owned));
+    }
     secrets.retain(|secret| secret.len() >= SHORTEST);
     secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     secrets
@@ -287,13 +315,6 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     chain(error).last().map(ToString::to_string).unwrap_or_default()
 }
 
-fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
-    // An I/O error hides the one that it was made from, and has that one's source instead.
-    chain(error).any(|error| {
-        error.is::<rustls::Error>() || error.downcast_ref::<io::Error>().and_then(io::Error::get_ref).is_some_and(|inner| is_tls(inner))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -317,9 +338,9 @@ mod tests {
 
     #[test]
     fn everything_in_an_address_is_secret() {
-        let url = Url::parse("https://user:passw0rd@h.example/services/T000/B000/XyZ123456?token=abc%20def").unwrap();
-        let found = secrets(&url, &HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static("header-value"))]));
-        for part in ["passw0rd", "XyZ123456", "abc def", "header-value", "services"] {
+        let url = Url::parse("https://user:passw0rd@h.example/services/T000/B000/XyZ123456/a%2Fb%2Fc?token=abc%20def").unwrap();
+        let found = secrets(&url, &HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static("Bearer header-value"))]));
+        for part in ["passw0rd", "XyZ123456", "a/b/c", "abc def", "Bearer header-value", "header-value", "services"] {
             assert!(found.iter().any(|secret| secret == part), "{part}");
         }
     }

@@ -7,6 +7,8 @@
 //! A sink comes into being from a [`SinkConfig`], found by its type's name in a [`Registry`].
 
 mod error;
+#[cfg(any(feature = "sink-email", feature = "sink-slack", feature = "sink-webhook"))]
+mod handshake;
 #[cfg(any(feature = "sink-slack", feature = "sink-webhook"))]
 mod http;
 #[cfg(any(feature = "sink-slack", feature = "sink-email"))]

@@ -23,6 +23,9 @@ pub trait SinkConfig: DeserializeOwned + fmt::Debug + Send + Sync + 'static {
     /// The name of the type: `type = "slack"`.
     const TYPE: &'static str;
 
+    /// How long an attempt may take where the configuration does not say.
+    const TIMEOUT: Duration = Duration::from_secs(10);
+
     /// Reports what is wrong with the options.
     fn validate(&self, issues: &mut Issues);
 
@@ -100,6 +103,7 @@ type Make = dyn Fn(OptionsTable, &SinkContext, &mut Issues) -> Option<Arc<dyn Si
 type Validate = dyn Fn(OptionsTable, &mut Issues) + Send + Sync;
 
 struct Entry {
+    timeout: Duration,
     validate: Box<Validate>,
     make: Box<Make>,
 }
@@ -168,12 +172,18 @@ impl Registry {
                 }
             }
         };
-        self.0.insert(C::TYPE, Entry { validate: Box::new(validate), make: Box::new(make) });
+        self.0.insert(C::TYPE, Entry { timeout: C::TIMEOUT, validate: Box::new(validate), make: Box::new(make) });
     }
 
     /// The names of the types.
     pub fn types(&self) -> impl Iterator<Item = &'static str> + '_ {
         self.0.keys().copied()
+    }
+
+    /// How long an attempt of this type of sink may take where the configuration does not say; `None` for an unknown type.
+    #[must_use]
+    pub fn timeout(&self, type_name: &str) -> Option<Duration> {
+        self.0.get(type_name).map(|entry| entry.timeout)
     }
 
     /// Reports what is wrong with a sink's options, without I/O. An unknown type is an issue that lists what exists.

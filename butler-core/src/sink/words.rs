@@ -2,7 +2,7 @@
 //! as well.
 
 use super::Rendering;
-use crate::event::{Body, Kind, TaskEvent, TaskOutcome, TaskType};
+use crate::event::{Body, ExecutionResult, Kind, TaskEvent, TaskOutcome, TaskType};
 
 /// How the user of a task event is written. The log writes `DIRECTORY\user`, some installations with the backslash doubled, and what is shown
 /// of it differs by destination since long ago.
@@ -110,10 +110,12 @@ pub fn lines(rendering: &Rendering<'_>) -> Vec<(&'static str, String)> {
         Body::Task(task) => {
             lines.push(("Task", task_name(task, rendering)));
             lines.push(("App", app_name(task, rendering)));
+            lines.push(("App owner", facts.owner.known().map(|owner| owner.name.clone()).unwrap_or_default()));
             lines.push(("User", UserForm::Single.apply(&task.user)));
             lines.push(("Host", task.host.clone()));
             lines.push(("Time", task.log_time.clone()));
             lines.push(("Log message", task.message.clone()));
+            lines.push(("Status", facts.result.known().map(status).unwrap_or_default()));
             lines.push(("Task id", task.task_id.to_string()));
             lines.push(("Execution id", task.execution_id.map(|id| id.to_string()).unwrap_or_default()));
         }
@@ -132,7 +134,8 @@ pub fn lines(rendering: &Rendering<'_>) -> Vec<(&'static str, String)> {
             }
         }
     }
-    if let Some(app) = rendering.event.app_id() {
+    let of_task = facts.task.known().and_then(|task| task.app_id);
+    if let Some(app) = rendering.event.app_id().or(of_task) {
         lines.push(("App page", rendering.site.links.app(app)));
     }
     lines.push(("QMC", rendering.site.links.qmc.clone()));
@@ -143,14 +146,32 @@ pub fn lines(rendering: &Rendering<'_>) -> Vec<(&'static str, String)> {
     lines
 }
 
+/// How long something took: `2 min 7 s`; empty for less than a second, which is what a repository says that does not know.
+#[must_use]
+pub fn duration(milliseconds: i64) -> String {
+    let seconds = milliseconds / 1000;
+    let parts = [(seconds / 3600, "h"), (seconds / 60 % 60, "min"), (seconds % 60, "s")];
+    let parts = parts.iter().skip_while(|(count, _)| *count <= 0).map(|(count, unit)| format!("{count} {unit}"));
+    parts.collect::<Vec<_>>().join(" ")
+}
+
+/// The line among those that are missing which says that a result is known, but not whose.
+pub(crate) const UNCERTAIN: &str = "execution result: it is that of the task's latest run, which need not be the one that this is about";
+
+/// `FinishedFail after 2 min 7 s`.
+fn status(result: &ExecutionResult) -> String {
+    match duration(result.duration_ms) {
+        took if took.is_empty() => result.status.text(),
+        took => format!("{} after {took}", result.status.text()),
+    }
+}
+
 /// What has to be said beside the event: what is missing, what was held back, what is not certain. Empty most of the time.
 #[must_use]
 pub fn notes(rendering: &Rendering<'_>) -> Vec<String> {
     let mut notes = missing(rendering.missing);
-    if rendering.facts.result.known().is_some_and(|result| !result.certain) {
-        notes.push(
-            "The execution details are those of the task's latest execution, which need not be the one that this is about.".to_owned(),
-        );
+    if rendering.missing.iter().any(|line| line == UNCERTAIN) {
+        notes.push("The execution details are those of the task's latest run, which need not be the one that this is about.".to_owned());
     }
     match rendering.held_back {
         0 => {}
@@ -168,7 +189,7 @@ fn missing(lines: &[String]) -> Vec<String> {
 /// What is missing, with everything that is for the same reason in one: `task, app (the repository does not answer)`.
 pub(crate) fn by_reason(lines: &[String]) -> Vec<String> {
     let mut by_reason: Vec<(&str, Vec<&str>)> = Vec::new();
-    for line in lines {
+    for line in lines.iter().filter(|line| *line != UNCERTAIN) {
         let (what, why) = line.split_once(": ").unwrap_or((line, ""));
         match by_reason.iter_mut().find(|(known, _)| *known == why) {
             Some((_, all)) => all.push(what),
@@ -195,9 +216,15 @@ pub fn plain_text(rendering: &Rendering<'_>, fault: Option<&str>) -> String {
         text.push_str(&format!("\n{}\n", notes.join("\n")));
     }
     if let Some(fault) = fault {
-        text.push_str(&format!("\nThis is a plain message because its template could not be used: {}\n", one_line(fault)));
+        text.push_str(&format!("\n{}\n", makeshift(fault)));
     }
     text
+}
+
+/// What a message says that is no more than plain words, and why.
+#[must_use]
+pub fn makeshift(fault: &str) -> String {
+    format!("This is a plain message because its template could not be used: {}", one_line(fault))
 }
 
 #[cfg(test)]
@@ -206,8 +233,16 @@ mod tests {
 
     #[test]
     fn what_is_missing_for_one_reason_is_one_note() {
-        let lines = ["task: down", "app: down", "script log: gone: for good", "owner"].map(str::to_owned);
+        let lines = ["task: down", "app: down", UNCERTAIN, "script log: gone: for good", "owner"].map(str::to_owned);
         assert_eq!(missing(&lines), ["Not known: task, app (down)", "Not known: script log (gone: for good)", "Not known: owner"]);
+    }
+
+    #[test]
+    fn durations_have_no_more_units_than_they_need() {
+        assert_eq!(
+            [127_335, 90_061_000, 3_600_000, 59_999, 999, 0, -5].map(duration),
+            ["2 min 7 s", "25 h 1 min 1 s", "1 h 0 min 0 s", "59 s", "", "", ""]
+        );
     }
 
     #[test]

@@ -139,10 +139,10 @@ fn parse(name: &str, source: &str) -> Result<handlebars::Template, TemplateError
     if source.len() > MAX_SOURCE {
         return Err(fault(None, format!("it is longer than {MAX_SOURCE} bytes")));
     }
-    if nesting(source) > MAX_NESTING {
+    let source = in_other_words(source.strip_prefix('\u{feff}').unwrap_or(source));
+    if nesting(&source) > MAX_NESTING {
         return Err(fault(None, format!("blocks or brackets are nested more than {MAX_NESTING} deep")));
     }
-    let source = name_the_current(source.strip_prefix('\u{feff}').unwrap_or(source));
     handlebars::Template::compile(&source).map_err(|error| {
         let why = match error.reason() {
             // The parser draws the place in several lines, and names rules of its grammar.
@@ -156,8 +156,8 @@ fn parse(name: &str, source: &str) -> Result<handlebars::Template, TemplateError
     })
 }
 
-/// Writes `this` for a lone `.` in a tag, which means the same and which the parser does not know.
-fn name_the_current(source: &str) -> Cow<'_, str> {
+/// Writes what the parser does not know in words that mean the same: `this` for a lone `.` in a tag, and `{{#x}}{{else}}` for `{{^x}}`.
+fn in_other_words(source: &str) -> Cow<'_, str> {
     let mut out = String::new();
     let mut copied = 0;
     let mut at = 0;
@@ -166,6 +166,15 @@ fn name_the_current(source: &str) -> Cow<'_, str> {
         let tag = &source[start..end];
         at = end;
         if tag.starts_with('!') {
+            continue;
+        }
+        let indent = tag.len() - tag.trim_start_matches(['~', ' ']).len();
+        if tag[indent..].starts_with('^') && !tag[indent + 1..].trim_matches(['~', ' ']).is_empty() {
+            out.push_str(&source[copied..start + indent]);
+            out.push('#');
+            out.push_str(&source[start + indent + 1..end]);
+            out.push_str("}}{{else");
+            copied = end;
             continue;
         }
         let mut quote = None;

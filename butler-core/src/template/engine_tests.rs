@@ -95,6 +95,30 @@ fn a_block_may_be_named_after_a_field() {
 }
 
 #[test]
+fn a_caret_starts_what_is_shown_otherwise() {
+    let fields = json!({ "list": ["x"], "none": [], "n": 0, "items": [{ "id": "a" }] });
+    assert_eq!(
+        render("{{^none}}none{{/none}}{{^list}}x{{/list}}{{^absent}}absent{{/absent}}{{~^ n }} zero{{/n}}", &fields),
+        "noneabsent zero"
+    );
+    assert_eq!(render("{{#list}}x{{^}}y{{/list}}{{#none}}x{{^}}y{{/none}}{{^if n}}z{{/if}}", &fields), "xyz");
+    assert_eq!(render("{{#each items}}{{^url}}{{id}} has none{{/url}}{{/each}}", &fields), "a has none");
+    assert_eq!(render("{{! ^a }}{{!-- {{^none}} --}}ok {{lookup fields '^'}}", &fields), "ok ");
+}
+
+#[test]
+fn what_the_originals_templates_are_made_of() {
+    let fields = json!({ "genericUrls": [{ "id": "docs", "linkText": "Docs & more", "url": "https://x/?a=1&b=2" }, { "id": "home", "linkText": "Home", "url": "https://y/" }], "tags": ["a"], "properties": [{ "name": "n", "value": "v" }], "duration": { "hours": 0, "minutes": 2 }, "log": "x < y\r\nz" });
+    let html = "{{#each genericUrls}}\n{{!-- only one of them: --}}\n{{!-- {{#if (eq id \"docs\")}} --}}\n<a href=\"{{this.url}}\">{{this.linkText}}</a>\n{{!-- {{/if}} --}}\n{{/each}}\n";
+    let docs = "<a href=\"https://x/?a&#x3D;1&amp;b&#x3D;2\">Docs &amp; more</a>\n";
+    assert_eq!(render(html, &fields), format!("{docs}<a href=\"https://y/\">Home</a>\n"));
+    let one = html.replace("{{!-- {{#if (eq id \"docs\")}} --}}", "{{#if (eq id \"docs\")}}").replace("{{!-- {{/if}} --}}", "{{/if}}");
+    assert_eq!(render(&one, &fields), docs);
+    let rows = "  {{#each tags}}\n    {{this}}<br>\n  {{/each}}\n{{#each properties}}\n{{this.name}}: {{this.value}}\n{{/each}}\n<pre>{{ log }}{{{ log }}}</pre> {{duration.hours}} h {{duration.minutes}} min{{nothing.at.all}}";
+    assert_eq!(render(rows, &fields), "    a<br>\nn: v\n<pre>x &lt; y\r\nzx < y\r\nz</pre> 0 h 2 min");
+}
+
+#[test]
 fn a_dot_is_the_current_value() {
     let fields = json!({ "list": ["x", "y"], "m": { "x": 1, "y": 2 } });
     assert_eq!(render("{{#each list}}{{.}}{{{ . }}}{{~ . ~}} . {{! . }}{{lookup @root.m .}}{{/each}}", &fields), "xxx. 1yyy. 2");
@@ -157,6 +181,7 @@ fn output_and_nesting_are_bounded() {
     let error = template.and_then(|t| t.render(&json!({ "l": list }))).err().map(|error| error.to_string());
     assert_eq!(error.as_deref(), Some("t: the output is longer than 4194304 bytes"));
     assert!(fault(&"{{#if a}}".repeat(5000)).contains("nested"));
+    assert!(fault(&"{{^a}}".repeat(5000)).contains("nested"));
     assert!(fault(&format!("{{{{x {}a{}}}}}", "(".repeat(5000), ")".repeat(5000))).contains("nested"));
 }
 

@@ -12,7 +12,10 @@
 //! * the script log: `scriptLogHead`, `scriptLogTail`, `scriptLogHeadCount`, `scriptLogTailCount`, `scriptLogSize`, `scriptLogSizeRows`, `scriptLogSizeCharacters`;
 //! * links: `qlikSenseQMC`, `qlikSenseHub`, `genericUrls`; and `butlerVersion`.
 //!
+//! In messages about preload tasks that failed, the node, the state, the details and the next execution read `N/A` where they are not known, as they always did.
+//!
 //! Ours are `event` (the kind's name), `eventId`, `eventTime` (six forms), `headline` (the event in one line), `taskType`, `outcome`, `siteName`,
+//! `durationText` (`2 min 7 s`), `nextRun` (the next execution in local time, or that there is none),
 //! `missing` (a list: what was looked for in vain), `heldBack` (how many messages like this were held back), `notes` (a list: both of these in words, and
 //! whatever else has to be said), `scriptLogError` (why there is no script log) and `appOwnerEmails`.
 //!
@@ -48,6 +51,7 @@ pub fn of(rendering: &Rendering<'_>, options: &Options) -> Value {
     app(&mut fields, rendering);
     execution(&mut fields, rendering);
     script_log(&mut fields, rendering, options.script_log);
+    not_available(&mut fields, &rendering.event.kind);
     ours(&mut fields, rendering);
     Value::Object(fields)
 }
@@ -55,7 +59,7 @@ pub fn of(rendering: &Rendering<'_>, options: &Options) -> Value {
 /// What has to be known for what a template shows, given whether it mentions a field.
 #[must_use]
 pub fn needs(mentions: impl Fn(&str) -> bool, script_log: LogLines) -> Needs {
-    const TASK: [&str; 9] = [
+    const TASK: [&str; 10] = [
         "taskCustomProperties",
         "taskTags",
         "taskIsManuallyTriggered",
@@ -65,6 +69,7 @@ pub fn needs(mentions: impl Fn(&str) -> bool, script_log: LogLines) -> Needs {
         "taskModifiedDate",
         "taskSessionTimeout",
         "taskNextExecution",
+        "nextRun",
     ];
     const APP: [&str; 10] = [
         "appDescription",
@@ -79,9 +84,10 @@ pub fn needs(mentions: impl Fn(&str) -> bool, script_log: LogLines) -> Needs {
         "appTags",
     ];
     const OWNER: [&str; 5] = ["appOwnerName", "appOwnerUserId", "appOwnerUserDirectory", "appOwnerEmail", "appOwnerEmails"];
-    const RESULT: [&str; 10] = [
+    const RESULT: [&str; 11] = [
         "executingNodeName",
         "executionDuration",
+        "durationText",
         "executionStartTime",
         "executionStopTime",
         "executionStatusNum",
@@ -151,6 +157,7 @@ fn task(fields: &mut Map<String, Value>, rendering: &Rendering<'_>) {
     set(fields, "taskModifiedByUsername", facts.modified_by);
     set(fields, "taskModifiedDate", facts.modified_date);
     set(fields, "taskSessionTimeout", facts.session_timeout);
+    set(fields, "nextRun", facts.next_execution.as_deref().map(|next| times::next(next, &rendering.site.time_zone)).unwrap_or_default());
     let next = facts.next_execution.map(|next| if next == "1753-01-01T00:00:00.000Z" { "Never".to_owned() } else { next });
     set(fields, "taskNextExecution", next);
 }
@@ -193,21 +200,20 @@ fn execution(fields: &mut Map<String, Value>, rendering: &Rendering<'_>) {
         forms
     };
     let Some(result) = rendering.facts.result.known() else {
-        let preload_failed = Kind::Task { task_type: Some(TaskType::Preload), outcome: TaskOutcome::Failed };
-        // The original's template for failed preload tasks expects a word here.
-        let absent = if rendering.event.kind == preload_failed { json!("N/A") } else { Value::Null };
         for name in ["executingNodeName", "executionStatusNum", "executionStatusText", "executionDetailsText"] {
-            set(fields, name, absent.clone());
+            set(fields, name, Value::Null);
         }
         for name in ["executionDuration", "executionStartTime", "executionStopTime"] {
             set(fields, name, json!({}));
         }
         set(fields, "executionDetails", json!([]));
         set(fields, "executionDetailsConcatenated", "");
+        set(fields, "durationText", "");
         return;
     };
     let ExecutionResult { executing_node, status, start_time, stop_time, duration_ms, details, .. } = result;
     let seconds = duration_ms.max(&0) / 1000;
+    set(fields, "durationText", words::duration(*duration_ms));
     set(fields, "executingNodeName", executing_node.as_str());
     set(fields, "executionDuration", json!({ "hours": seconds / 3600, "minutes": seconds / 60 % 60, "seconds": seconds % 60 }));
     set(fields, "executionStartTime", time("startTime", start_time));
@@ -224,6 +230,19 @@ fn execution(fields: &mut Map<String, Value>, rendering: &Rendering<'_>) {
     let text: String = details.iter().map(|detail| format!("{}\t{}\n", detail.at, detail.message)).collect();
     set(fields, "executionDetailsText", text.as_str());
     set(fields, "executionDetailsConcatenated", text);
+}
+
+/// Puts a word in place of what is not known, where the original's template for failed preload tasks counts on one.
+fn not_available(fields: &mut Map<String, Value>, kind: &Kind) {
+    if *kind != (Kind::Task { task_type: Some(TaskType::Preload), outcome: TaskOutcome::Failed }) {
+        return;
+    }
+    for name in ["executingNodeName", "executionStatusNum", "executionStatusText", "executionDetailsText", "taskNextExecution"] {
+        let is_empty = fields.get(name).is_none_or(|value| value.is_null() || *value == json!("") || *value == json!(0));
+        if is_empty {
+            set(fields, name, "N/A");
+        }
+    }
 }
 
 fn script_log(fields: &mut Map<String, Value>, rendering: &Rendering<'_>, wanted: LogLines) {
@@ -332,6 +351,37 @@ mod tests {
         assert_eq!(shown, "25:1:1 DistributionRunning - 2024-05-13 06:02:10");
         let row = "{{#each executionDetails}}{{#if @first}}{{timestampLocal1}} {{message}} {{detailsType}}{{/if}}{{/each}}";
         assert_eq!(render(&sample, row), "2024-05-13 06:00:02 Changing task state to Triggered 2");
+    }
+
+    #[test]
+    fn what_is_not_known_of_a_failed_preload_task_is_said_in_a_word() {
+        const ALL: &str = "{{executingNodeName}} {{executionStatusNum}} {{executionStatusText}} {{executionDetailsText}} {{taskNextExecution}}{{executionStartTime.startTimeLocal1}}{{executionDuration.hours}}";
+        let mut sample = Sample::reload(TaskOutcome::Failed).unknown();
+        assert_eq!(render(&sample, ALL), "    ");
+        sample.event.kind = Kind::Task { task_type: Some(TaskType::Preload), outcome: TaskOutcome::Failed };
+        assert_eq!(render(&sample, ALL), "N/A N/A N/A N/A N/A");
+        let mut known = Sample::reload(TaskOutcome::Failed);
+        known.event.kind = sample.event.kind.clone();
+        if let Fact::Known(result) = &mut known.facts.result {
+            result.executing_node = String::new();
+            result.details.truncate(1);
+        }
+        let shown = render(&known, "{{executingNodeName}} {{executionStatusNum}} {{executionDetailsText}} {{taskNextExecution}}");
+        assert_eq!(shown, "N/A 8 2024-05-13T04:00:02.900Z\tChanging task state to Triggered\n 2024-05-14T04:00:00.000Z");
+    }
+
+    #[test]
+    fn the_next_run_and_the_duration_are_told_in_words() {
+        let mut sample = Sample::reload(TaskOutcome::Failed);
+        assert_eq!(
+            render(&sample, "{{durationText}}, {{nextRun}}, {{taskNextExecution}}"),
+            "2 min 7 s, 2024-05-14 06:00:00, 2024-05-14T04:00:00.000Z"
+        );
+        if let Fact::Known(task) = &mut sample.facts.task {
+            task.next_execution = Some("1753-01-01T00:00:00.000Z".into());
+        }
+        assert_eq!(render(&sample, "{{nextRun}}, {{taskNextExecution}}"), "none is planned, Never");
+        assert_eq!(render(&sample.unknown(), "[{{durationText}}{{nextRun}}]"), "[]");
     }
 
     #[test]

@@ -38,6 +38,15 @@ pub(super) fn plain(time: Timestamp, zone: &TimeZone) -> String {
     time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
+/// When a task runs next, in the form that lists show, or that no time is set for it.
+pub(super) fn next(text: &str, zone: &TimeZone) -> String {
+    match text.parse() {
+        _ if text.starts_with(NEVER) => "none is planned".to_owned(),
+        Ok(time) => plain(time, zone),
+        Err(_) => text.to_owned(),
+    }
+}
+
 /// `GMT+2`, `GMT+5:30`, `UTC`; letters for the zones of the USA.
 fn short_zone(time: &Zoned) -> String {
     const AMERICAN: [&str; 11] = ["EST", "EDT", "CST", "CDT", "MST", "MDT", "PST", "PDT", "AKST", "AKDT", "HST"];

@@ -55,6 +55,31 @@ impl Sample {
         Self { facts: facts(outcome), ..Self::with(kind, body) }
     }
 
+    /// The end of a task of any type, with everything known that a task of its type has; a reload task's for a type that is not known.
+    #[must_use]
+    pub fn task_of(task_type: Option<TaskType>, outcome: TaskOutcome) -> Self {
+        let mut sample = Self::reload(outcome);
+        sample.event.kind = Kind::Task { task_type, outcome };
+        let has_app = !matches!(task_type, Some(TaskType::ExternalProgram | TaskType::UserSync));
+        if !has_app {
+            let task = sample.task();
+            task.app_name = String::new();
+            task.app_id = None;
+            let why = || "the task has no app".to_owned();
+            sample.facts.app = Fact::Absent { why: why() };
+            sample.facts.owner = Fact::Absent { why: why() };
+        }
+        if let Fact::Known(task) = &mut sample.facts.task {
+            task.task_type = task_type;
+            task.app_id = task.app_id.filter(|_| has_app);
+            task.app_name = task.app_name.take().filter(|_| has_app);
+        }
+        if task_type != Some(TaskType::Reload) {
+            sample.facts.script_log = Fact::Absent { why: "only reload tasks have a script log".to_owned() };
+        }
+        sample
+    }
+
     /// An app reload that failed in the engine, with the app and its owner known.
     #[must_use]
     pub fn engine_reload() -> Self {

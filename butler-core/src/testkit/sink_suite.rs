@@ -13,8 +13,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::join_all;
 
+use super::Logs;
 use super::sink_samples::Sample;
-use crate::event::{DeliveryId, SinkName, TaskOutcome};
+use crate::event::{DeliveryId, SinkName, TaskOutcome, TaskType};
 use crate::simulator::inbox::Gate;
 use crate::sink::{Delivery, DeliveryError, Message, Reason, Receipt, Retry, Sink};
 
@@ -146,6 +147,21 @@ pub async fn every_sample_arrives<H: SinkHarness>() {
     assert_eq!(harness.received().len(), samples.len());
 }
 
+/// The end of a task of every type can be sent, and of one whose type nobody knows.
+pub async fn every_kind_of_task_arrives<H: SinkHarness>() {
+    let harness = H::start().await;
+    let mut count = 0;
+    for task_type in TaskType::ALL.into_iter().map(Some).chain([None]) {
+        for outcome in [TaskOutcome::Failed, TaskOutcome::Aborted, TaskOutcome::Success, TaskOutcome::Unsettled] {
+            let sample = Sample::task_of(task_type, outcome);
+            let kind = sample.event.kind.to_string();
+            attempt(&*harness.sink(), sample, 1).await.unwrap_or_else(|error| panic!("{kind}: {error}"));
+            count += 1;
+        }
+    }
+    assert_eq!(harness.received().len(), count);
+}
+
 /// A remote that does not answer is given up on in time, and tried again.
 pub async fn silence_ends_in_a_timeout<H: SinkHarness>() {
     let gate = Gate::closed();
@@ -254,7 +270,7 @@ pub async fn the_key_is_the_same_for_every_attempt<H: SinkHarness>() {
     }
 }
 
-/// No error, no `Debug` and no message holds a secret.
+/// No error, no `Debug`, no message, no target and no log line holds a secret.
 pub async fn secrets_are_never_shown<H: SinkHarness>() {
     let all = [
         Remote::Throttles(None),
@@ -266,6 +282,7 @@ pub async fn secrets_are_never_shown<H: SinkHarness>() {
         Remote::AnswersByHalf,
         Remote::Silent(Gate::closed()),
     ];
+    let logs = Logs::keep();
     let harness = H::start().await;
     let sink = harness.sink();
     let mut shown = vec![format!("{sink:?} {sink:#?}")];
@@ -286,6 +303,7 @@ pub async fn secrets_are_never_shown<H: SinkHarness>() {
     if let Some(untrusted) = harness.untrusted().await {
         shown.push(format!("{untrusted:?} {}", all_words(&error(&*untrusted).await)));
     }
+    shown.extend(logs.lines());
     for secret in harness.secrets() {
         for shown in &shown {
             assert!(!shown.contains(&secret), "the secret {secret} stands in: {shown}");
@@ -295,11 +313,26 @@ pub async fn secrets_are_never_shown<H: SinkHarness>() {
 
 /// What an error says fits on a line and in a list.
 pub async fn errors_are_one_short_line<H: SinkHarness>() {
+    let harness = H::start().await;
+    let mut errors = vec![error(&*harness.unreachable().await).await];
+    if let Some(untrusted) = harness.untrusted().await {
+        errors.push(error(&*untrusted).await);
+    }
     for remote in [Remote::RefusesLogin, Remote::RefusesMessage, Remote::IsBusy, Remote::Resets, Remote::Throttles(None)] {
-        if let Some(error) = error_when::<H>(remote).await {
-            let words = error.to_string();
-            assert!((10..500).contains(&words.len()) && !words.contains(['\n', '\r']), "{words:?}");
-        }
+        errors.extend(error_when::<H>(remote).await);
+    }
+    for error in errors {
+        let words = error.to_string();
+        assert!((10..500).contains(&words.len()) && !words.contains(['\n', '\r']), "{words:?}");
+    }
+}
+
+/// Who finds a certificate that is not trusted reads what to do about it.
+pub async fn an_unknown_issuer_is_explained<H: SinkHarness>() {
+    let harness = H::start().await;
+    if let Some(sink) = harness.untrusted().await {
+        let words = error(&*sink).await.to_string();
+        assert!(words.contains("issuer") && words.contains("set `ca`"), "{words}");
     }
 }
 
@@ -332,7 +365,13 @@ pub async fn what_went_wrong_has_a_target<H: SinkHarness>() {
 pub async fn plain_messages_say_what_is_wrong<H: SinkHarness>() {
     let harness = H::start().await;
     let sink = harness.sink();
-    for (name, sample) in Sample::all() {
+    let long: String = "<&é\\\"💥 ".chars().cycle().take(60_000).collect();
+    let nasty = [
+        ("long", failed().with_text(&long)),
+        ("injection", failed().with_text(INJECTION)),
+        ("unknown", failed().unknown().with_text(&long)),
+    ];
+    for (name, sample) in Sample::all().into_iter().chain(nasty) {
         let (sample, _) = prepared(&*sink, sample);
         let message = sink.plain(&sample.rendering(), "the template `t`, line 3: there is no helper `foo`");
         let key = DeliveryId::of(sample.event.id, &SinkName::from("plain"), &sample.target);
@@ -340,6 +379,7 @@ pub async fn plain_messages_say_what_is_wrong<H: SinkHarness>() {
         sink.deliver(&delivery).await.unwrap_or_else(|error| panic!("{name}: {error}"));
         let received = harness.received().pop().unwrap_or_default();
         assert!(received.text.contains("there is no helper"), "{name}: {}", received.text);
+        assert!(!received.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("x-injected")), "{received:?}");
     }
 }
 
@@ -443,10 +483,10 @@ macro_rules! sink_suite {
             use super::*;
 
             $crate::sink_suite!(@tests $harness:
-                accepted_is_ok, every_sample_arrives, silence_ends_in_a_timeout, throttling_is_tried_again,
+                accepted_is_ok, every_sample_arrives, every_kind_of_task_arrives, silence_ends_in_a_timeout, throttling_is_tried_again,
                 throttling_with_a_time_is_tried_after_it, a_refused_login_is_refused, a_refused_message_is_not_tried_again,
                 a_busy_remote_is_tried_again, a_broken_connection_is_tried_again, half_an_answer_is_tried_again,
-                an_unreachable_remote_is_tried_again, an_unknown_issuer_is_refused, a_failed_attempt_leaves_the_sink_usable,
+                an_unreachable_remote_is_tried_again, an_unknown_issuer_is_refused, an_unknown_issuer_is_explained, a_failed_attempt_leaves_the_sink_usable,
                 the_key_is_the_same_for_every_attempt, secrets_are_never_shown, errors_are_one_short_line, rendering_is_pure,
                 what_went_wrong_has_a_target, plain_messages_say_what_is_wrong, long_texts_arrive, every_script_arrives,
                 awkward_characters_arrive, no_text_becomes_a_header, deliveries_run_side_by_side, a_dropped_attempt_does_no_harm,

@@ -12,6 +12,7 @@ const NEVER_RETRIES: u8 = 2;
 const DROPS: u8 = 3;
 const TWO_TARGETS: u8 = 4;
 const HIDES_FAULTS: u8 = 5;
+const LOGS: u8 = 6;
 
 /// A webhook that breaks one promise.
 #[derive(Debug)]
@@ -49,6 +50,7 @@ impl<const FAULT: u8> Sink for Broken<FAULT> {
         result.map_err(|mut error| {
             match FAULT {
                 LEAKS => error.message.push_str(SECRET),
+                LOGS => tracing::debug!(url = format!("http://h/{SECRET}"), "It failed."),
                 NEVER_RETRIES => error.retry = Retry::Never,
                 _ => {}
             }
@@ -104,6 +106,12 @@ impl<const FAULT: u8> SinkHarness for Harness<FAULT> {
 #[should_panic(expected = "the secret s3cr3t-path stands in")]
 async fn a_leak_is_caught() {
     secrets_are_never_shown::<Harness<LEAKS>>().await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "the secret s3cr3t-path stands in")]
+async fn a_leak_into_the_log_is_caught() {
+    secrets_are_never_shown::<Harness<LOGS>>().await;
 }
 
 #[tokio::test]

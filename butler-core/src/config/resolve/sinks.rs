@@ -35,7 +35,9 @@ fn one(
     issues: &mut Issues,
 ) -> Option<SinkPlan> {
     check_name(name, issues);
-    positive(entry.timeout, "timeout", issues);
+    if let Some(timeout) = entry.timeout {
+        positive(timeout, "timeout", issues);
+    }
     if entry.max_in_flight == 0 {
         issues.at("max_in_flight", "has to be 1 or more");
     }
@@ -59,11 +61,12 @@ fn one(
         issues.at_with_help("type", "missing", format!("one of `{types}`"));
         return None;
     }
-    let context = SinkContext { name: name.into(), clock: Arc::clone(clock), base_dir: config.base_dir.clone(), timeout: entry.timeout.0 };
+    let timeout = entry.timeout.map(|timeout| timeout.0).or_else(|| registry.timeout(&entry.r#type)).unwrap_or_default();
+    let context = SinkContext { name: name.into(), clock: Arc::clone(clock), base_dir: config.base_dir.clone(), timeout };
     let sink = registry.make(&entry.r#type, entry.options.clone(), &context, issues)?;
     let max_in_flight = usize::try_from(entry.max_in_flight).ok()?;
     let was = entry.was.iter().map(|name| SinkName::from(name.as_str())).collect();
-    Some(SinkPlan { sink, timeout: entry.timeout.0, max_in_flight, retry, was })
+    Some(SinkPlan { sink, timeout, max_in_flight, retry, was })
 }
 
 /// Reports earlier names that are not free.

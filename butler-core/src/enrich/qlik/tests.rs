@@ -353,9 +353,15 @@ async fn a_task_of_another_type_has_no_app_and_no_log() {
     let event = change(failed(), |told| told.app_id = None);
     let facts = enrich(&fake, &event, EVERYTHING).await;
     assert_eq!(facts.result.known().map(|result| result.executing_node.as_str()), Some("node 2"));
-    assert_eq!(gap(&facts.app), missing("the task has no app", true));
-    assert_eq!(gap(&facts.owner), missing("the task has no app", true));
-    assert_eq!(gap(&facts.script_log), missing("only reload tasks have a script log", true));
+    let absent = |why: &str| why.to_owned();
+    assert_eq!(facts.app, Fact::Absent { why: absent("the task has no app") });
+    assert_eq!(facts.owner, Fact::Absent { why: absent("the task has no app") });
+    assert_eq!(facts.script_log, Fact::Absent { why: absent("only reload tasks have a script log") });
+    assert_eq!(facts.missing(), Vec::<String>::new(), "nobody misses what there never was");
+    // Nor is it looked for again.
+    let asked = fake.asked().len();
+    enrich_from(&fake, &event, EVERYTHING, facts).await;
+    assert_eq!(fake.asked().len(), asked);
 }
 
 #[tokio::test]
@@ -364,7 +370,7 @@ async fn a_reload_in_the_engine_has_an_app_and_an_owner() {
     let named = event(Body::EngineReload(EngineReload { app_id: Some(APP), ..EngineReload::default() }), Kind::EngineReloadFailed);
     let facts = enrich(&fake, &named, EVERYTHING).await;
     assert!(facts.app.known().is_some() && facts.owner.known().is_some());
-    assert_eq!(gap(&facts.task), missing("a reload in the engine belongs to no task", true));
+    assert_eq!(facts.task, Fact::Absent { why: "a reload in the engine belongs to no task".into() });
     let unnamed = event(Body::EngineReload(EngineReload::default()), Kind::EngineReloadFailed);
     let facts = enrich(&fake, &unnamed, EVERYTHING).await;
     assert_eq!(gap(&facts.app), missing("the event names no app", true));

@@ -4,6 +4,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 use axum::serve::Listener;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
@@ -49,6 +50,10 @@ impl Site {
 
     /// A repository of this site, whose certificate is for `name`.
     async fn start(&self, name: &str) -> Fake {
+        self.start_with(name, |_| Answer::Json(json!({"buildVersion": "1"}))).await
+    }
+
+    async fn start_with(&self, name: &str, answer: impl Fn(&str) -> Answer + Clone + Send + Sync + 'static) -> Fake {
         let (certificate, key) = self.issue(name);
         let mut roots = RootCertStore::empty();
         roots.add(tls::read_certificates(&self.folder.path().join("root.pem")).unwrap().remove(0)).unwrap();
@@ -59,7 +64,7 @@ impl Site {
         let config = config.with_client_cert_verifier(clients).with_single_cert(chain, key).unwrap();
         let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let listener = TlsListener { tcp, acceptor: TlsAcceptor::from(Arc::new(config)) };
-        Fake::serve(listener, |_| Answer::Json(json!({"buildVersion": "1"})))
+        Fake::serve(listener, answer)
     }
 }
 
@@ -159,18 +164,47 @@ async fn something_that_speaks_no_tls_is_named() {
 
 #[tokio::test]
 async fn renewed_certificates_are_taken_up_without_a_restart() {
-    let (site, other) = (Site::new(), Site::new());
-    let fake = site.start("127.0.0.1").await;
-    let clock = HastyClock::default();
-    let client = RepositoryClient::new(settings(&fake, other.folder.path()), Arc::new(clock.clone())).unwrap();
-    assert!(client.about().await.is_err());
-    for name in ["client.pem", "client_key.pem", "root.pem"] {
-        let (from, to) = (site.folder.path().join(name), other.folder.path().join(name));
-        std::fs::copy(from, &to).unwrap();
-        // Two files may be written within the grain of the file system's clock.
-        let later = SystemTime::now() + Duration::from_secs(5);
-        std::fs::File::options().write(true).open(to).unwrap().set_modified(later).unwrap();
+    // Ours are refused, or theirs, or both.
+    for old in [&["client.pem", "client_key.pem", "root.pem"][..], &["client.pem", "client_key.pem"], &["root.pem"]] {
+        let (site, other) = (Site::new(), Site::new());
+        for name in ["client.pem", "client_key.pem", "root.pem"].iter().filter(|name| !old.contains(name)) {
+            std::fs::copy(site.folder.path().join(name), other.folder.path().join(name)).unwrap();
+        }
+        let fake = site.start("127.0.0.1").await;
+        let clock = HastyClock::default();
+        let client = RepositoryClient::new(settings(&fake, other.folder.path()), Arc::new(clock.clone())).unwrap();
+        assert!(client.about().await.is_err(), "{old:?}");
+        for name in old {
+            let (from, to) = (site.folder.path().join(name), other.folder.path().join(name));
+            std::fs::copy(from, &to).unwrap();
+            touch(&to);
+        }
+        clock.inner.advance(PROBE_EVERY);
+        assert!(client.about().await.is_ok(), "{old:?}");
     }
-    clock.inner.advance(PROBE_EVERY);
+}
+
+/// Two files may be written within the grain of the file system's clock.
+fn touch(file: &Path) {
+    let later = SystemTime::now() + Duration::from_secs(5);
+    std::fs::File::options().write(true).open(file).unwrap().set_modified(later).unwrap();
+}
+
+#[tokio::test]
+async fn a_refused_request_takes_up_renewed_certificates_too() {
+    use std::sync::atomic::AtomicUsize;
+
+    let site = Site::new();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let fake = site
+        .start_with("127.0.0.1", move |_| match asked.fetch_add(1, Ordering::Relaxed) {
+            0 | 1 => Answer::Status(403, "Forbidden"),
+            _ => Answer::Json(json!({"buildVersion": "1"})),
+        })
+        .await;
+    let client = client(settings(&fake, site.folder.path()));
+    assert!(matches!(client.about().await, Err(QlikError::Forbidden { .. })));
+    touch(&site.folder.path().join("client.pem"));
     assert!(client.about().await.is_ok());
+    assert_eq!(fake.asked().len(), 3);
 }

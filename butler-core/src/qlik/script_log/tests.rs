@@ -76,6 +76,30 @@ async fn without_a_reference_nothing_is_asked() {
 }
 
 #[tokio::test]
+async fn a_release_without_references_is_asked_by_the_result() {
+    let fake = site("scriptlogfile?", 0).await;
+    let client = fake.client(HastyClock::default());
+    let without = ExecutionResult { file_reference: None, ..result(REFERENCE) };
+    assert_eq!(client.script_log(TASK, &without, LINES).await.unwrap().map(|log| log.rows), Some(3));
+    assert_eq!(fake.asked().len(), 2);
+    let neither = ExecutionResult { id: None, ..without };
+    assert_eq!(client.script_log(TASK, &neither, LINES).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_object_in_place_of_the_log_is_none() {
+    let fake = Fake::start(|what| match what.starts_with("download") {
+        true => Answer::Typed("application/json; charset=utf-8", r#"{"error":"no such ticket"}"#),
+        false => Answer::Json(json!({"value": "ticket"})),
+    })
+    .await;
+    let client = fake.client(HastyClock::default());
+    let error = client.script_log(TASK, &result(REFERENCE), LINES).await.unwrap_err();
+    assert!(matches!(error, QlikError::Malformed { .. }) && error.to_string().contains("it is no plain text"), "{error}");
+    assert_eq!(fake.asked().len(), 4, "both ways are tried");
+}
+
+#[tokio::test]
 async fn neither_way_is_an_error() {
     let fake = site("no such way", 0).await;
     let client = fake.client(HastyClock::default());

@@ -19,6 +19,7 @@ mod smtp;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::Deserialize;
@@ -175,6 +176,9 @@ impl EmailConfig {
 
 impl SinkConfig for EmailConfig {
     const TYPE: &'static str = "email";
+
+    /// Servers that mean to slow down senders of spam let everybody wait.
+    const TIMEOUT: Duration = Duration::from_mins(1);
 
     fn validate(&self, issues: &mut Issues) {
         if self.host.trim().is_empty() {

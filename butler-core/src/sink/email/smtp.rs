@@ -20,6 +20,7 @@ use super::address::{Mailbox, is_address, mailbox};
 use super::content::TEXT;
 use super::{EmailConfig, EmailPriority, EmailTls};
 use crate::clock::Clock;
+use crate::sink::handshake::{Remedies, explain};
 use crate::sink::{BuildError, Delivery, DeliveryError, Reason, Receipt, SinkContext, words};
 use crate::tls::{self, Trust};
 
@@ -39,6 +40,8 @@ pub(super) struct Server {
     tls: EmailTls,
     trust: Trust,
     login: Option<(String, String)>,
+    /// What a server might repeat of the login: the password, as it is and as it goes over the wire.
+    secrets: Vec<String>,
     from: Mailbox,
     priority: EmailPriority,
     timeout: Duration,
@@ -82,6 +85,7 @@ impl Server {
                 (false, Some(roots)) => Trust::Only(roots),
                 (false, None) => Trust::System,
             },
+            secrets: login.as_ref().map(secrets).unwrap_or_default(),
             login,
             from: from.ok_or_else(|| BuildError::Invalid { key: "from", why: format!("`{}` is no sender", config.from) })?,
             priority: config.priority,
@@ -224,8 +228,8 @@ impl Server {
     fn reply(&self, code: u16, [class, subject, detail]: [u8; 3], text: &str) -> String {
         const LONGEST: usize = 200;
         let mut text = words::one_line(text).trim().to_owned();
-        if let Some((_, password)) = self.login.as_ref().filter(|(_, password)| !password.is_empty()) {
-            text = text.replace(password.as_str(), "***");
+        for secret in &self.secrets {
+            text = text.replace(secret.as_str(), "***");
         }
         let enhanced = if class > 0 { format!(" {class}.{subject}.{detail}") } else { String::new() };
         let text: String = text.chars().take(LONGEST).collect();
@@ -245,8 +249,11 @@ impl Server {
                 transient(Reason::Unreachable, format!("{doing} {server}: {why}"))
             }
             Error::Tls(why) => {
-                let help = "if its certificate is right, set `ca` to the certificate of its issuer, or `server_name` to the name in it";
-                transient(Reason::Tls, format!("no trusted connection to {server}: {why}; {help}"))
+                let remedies = Remedies {
+                    name: "set `host` to a name that it is for, or `server_name`",
+                    plain: "set `tls` to \"starttls\" if its port begins without (587, 25), or see whether `port` is right",
+                };
+                transient(Reason::Tls, format!("no trusted connection to {server}: {}", explain(&why, remedies)))
             }
             Error::MissingStartTls => {
                 let help = "set `tls` to \"implicit\" if its port speaks TLS from the start (465), or to \"opportunistic\" or \"none\" to send without";
@@ -285,14 +292,33 @@ impl Server {
     }
 }
 
+/// The password, and the texts of base64 in which it goes to a server that knows PLAIN or LOGIN.
+fn secrets((user, password): &(String, String)) -> Vec<String> {
+    if password.is_empty() {
+        return Vec::new();
+    }
+    vec![base64(&format!("\0{user}\0{password}")), base64(password), password.clone()]
+}
+
+fn base64(text: &str) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let four = |three: &[u8]| {
+        let bits = (0..3).fold(0_usize, |bits, at| bits << 8 | usize::from(three.get(at).copied().unwrap_or(0)));
+        let digit = |at: usize| if at > three.len() { '=' } else { char::from(DIGITS[bits >> (18 - 6 * at) & 63]) };
+        [digit(0), digit(1), digit(2), digit(3)]
+    };
+    text.as_bytes().chunks(3).flat_map(four).collect()
+}
+
 enum Either<P, T> {
     Plain(P),
     Tls(T),
 }
 
-/// The text with the line ends of mail.
+/// The text with the line ends of mail, and without what mail can't hold.
 fn crlf(text: &str) -> String {
-    text.replace("\r\n", "\n").replace('\r', "\n").replace('\n', "\r\n")
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    text.replace(|c: char| c.is_control() && !matches!(c, '\n' | '\t'), "\u{fffd}").replace('\n', "\r\n")
 }
 
 #[cfg(test)]
@@ -302,6 +328,14 @@ mod tests {
     #[test]
     fn line_ends_are_those_of_mail() {
         assert_eq!(crlf("a\nb\r\nc\rd"), "a\r\nb\r\nc\r\nd");
+        assert_eq!(crlf("a\0\x1b\tb"), "a\u{fffd}\u{fffd}\tb");
+    }
+
+    #[test]
+    fn a_password_is_known_in_every_form_that_it_is_sent_in() {
+        let found = secrets(&("butler".to_owned(), "p4ss".to_owned()));
+        assert_eq!(found, ["AGJ1dGxlcgBwNHNz", "cDRzcw==", "p4ss"]);
+        assert!(secrets(&("butler".to_owned(), String::new())).is_empty());
     }
 
     #[test]

@@ -240,6 +240,7 @@ async fn replies_are_classified_and_shown() {
         ("CONNECT", "421 4.3.2 too busy"),
         ("EHLO", "502 5.5.2 what?"),
         ("AUTH", "535 5.7.8 p4ssw0rd-of-smtp is wrong"),
+        ("AUTH", "535 5.7.8 AGJ1dGxlcgBwNHNzdzByZC1vZi1zbXRw is no login"),
         ("AUTH", "454 4.7.0 directory down"),
         ("MAIL", "530 5.7.0 log in first"),
         ("MAIL", "550 5.7.1 not from there"),
@@ -329,6 +330,12 @@ async fn users_templates_make_subject_and_body() {
 }
 
 #[test]
+fn a_slow_server_is_waited_for_longer_than_a_hook() {
+    let usual = |name| Registry::with_compiled_in().timeout(name);
+    assert_eq!((usual("email"), usual("pager")), (Some(Duration::from_mins(1)), None));
+}
+
+#[test]
 fn faults_in_options_name_the_key_and_the_remedy() {
     let fault = |options: &str| {
         let table: toml::Table = toml::from_str(options).unwrap();
@@ -347,4 +354,12 @@ fn faults_in_options_name_the_key_and_the_remedy() {
     .map(fault)
     .join("");
     insta::assert_snapshot!(all);
+}
+
+#[test]
+fn options_show_no_secret() {
+    let options = "host = 'shown'\nfrom = 'a@x.se'\nauth = { user = 'u', password = 's3cr3t' }";
+    let config: EmailConfig = toml::from_str(options).unwrap();
+    let shown = format!("{config:?} {config:#?}");
+    assert!(shown.contains("shown") && !shown.contains("s3cr3t"), "{shown}");
 }

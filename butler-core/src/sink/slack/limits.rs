@@ -10,6 +10,8 @@ const URL: usize = 3000;
 const BLOCKS: usize = 50;
 const FIELDS: usize = 10;
 const ELEMENTS: usize = 25;
+/// What starts and ends code.
+const FENCE: &str = "```";
 /// From which length on the end of a script log is cut, and to which.
 const LOG: (usize, usize) = (3000, 2900);
 /// The line that marks a cut script log.
@@ -43,48 +45,102 @@ pub(super) fn add_notes(message: &mut Map<String, Value>, notes: &str) {
 }
 
 fn enforce_blocks(blocks: &mut Vec<Value>) {
-    blocks.retain_mut(|block| {
-        let is_header = block["type"] == "header";
-        let text = block.get_mut("text").and_then(|text| text.get_mut("text"));
-        shorten(text, if is_header { HEADER } else { SECTION });
-        if let Some(Value::Array(fields)) = block.get_mut("fields") {
-            fields.truncate(FIELDS);
-            fields.iter_mut().for_each(|field| shorten(field.get_mut("text"), FIELD));
-        }
-        let is_actions = block["type"] == "actions";
-        if !is_actions && block["type"] != "context" {
-            return true;
-        }
-        let Some(Value::Array(elements)) = block.get_mut("elements") else { return true };
-        elements.retain_mut(|element| {
-            if element["type"] == "button" {
-                shorten(element.get_mut("text").and_then(|text| text.get_mut("text")), BUTTON);
-                return element.get("url").is_none_or(|url| url.as_str().is_some_and(|url| !url.is_empty() && url.len() <= URL));
-            }
-            shorten(element.get_mut("text"), SECTION);
+    blocks.retain_mut(|block| match block["type"].as_str() {
+        Some("header") => {
+            shorten(text_of(block), |text| cut(text, HEADER));
             true
-        });
-        elements.truncate(if is_actions { ELEMENTS } else { FIELDS });
-        !elements.is_empty()
+        }
+        Some("section") => enforce_section(block),
+        Some("actions") => enforce_elements(block, ELEMENTS),
+        Some("context") => enforce_elements(block, FIELDS),
+        Some("image") => block["image_url"].as_str().is_none_or(|url| !url.is_empty()),
+        _ => true,
     });
     blocks.truncate(BLOCKS);
 }
 
+/// Whether anything of the section is left.
+fn enforce_section(section: &mut Value) -> bool {
+    shorten(text_of(section), |text| cut_inside(text, SECTION));
+    if let Some(Value::Array(fields)) = section.get_mut("fields") {
+        fields.truncate(FIELDS);
+        fields.iter_mut().for_each(|field| shorten(field.get_mut("text"), |text| cut(text, FIELD)));
+    }
+    let Some(parts) = section.as_object_mut() else { return false };
+    if parts.get("fields").is_some_and(|fields| fields.as_array().is_some_and(Vec::is_empty)) {
+        parts.shift_remove("fields");
+    }
+    if parts.get_mut("accessory").is_some_and(|accessory| !enforce_element(accessory)) {
+        parts.shift_remove("accessory");
+    }
+    parts.contains_key("text") || parts.contains_key("fields")
+}
+
+/// Whether any of the elements is left.
+fn enforce_elements(block: &mut Value, most: usize) -> bool {
+    let Some(Value::Array(elements)) = block.get_mut("elements") else { return true };
+    elements.retain_mut(enforce_element);
+    elements.truncate(most);
+    !elements.is_empty()
+}
+
+/// Whether an element is one that Slack takes.
+fn enforce_element(element: &mut Value) -> bool {
+    if element["type"] == "image" {
+        return element["image_url"].as_str().is_none_or(|url| !url.is_empty());
+    }
+    if element["type"] != "button" {
+        shorten(element.get_mut("text"), |text| cut(text, SECTION));
+        return true;
+    }
+    shorten(text_of(element), |text| cut(text, BUTTON));
+    let Some(url) = element.get_mut("url") else { return true };
+    let Value::String(url) = url else { return false };
+    // Templates write addresses as they write texts, but an address is taken as it stands.
+    *url = url.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+    !url.is_empty() && length(url) <= URL
+}
+
+fn text_of(block: &mut Value) -> Option<&mut Value> {
+    block.get_mut("text").and_then(|text| text.get_mut("text"))
+}
+
 /// Brings a text within a length, and puts a space where Slack wants at least something.
-fn shorten(text: Option<&mut Value>, longest: usize) {
+fn shorten(text: Option<&mut Value>, cut: impl FnOnce(&str) -> String) {
     if let Some(Value::String(text)) = text {
         if text.is_empty() {
             text.push(' ');
         } else {
-            *text = cut(text, longest);
+            *text = cut(text);
         }
     }
+}
+
+/// Cuts a text to a length, in the middle if that is code: of a log, the start or the end is what matters.
+fn cut_inside(text: &str, longest: usize) -> String {
+    const GAP: &str = "\n...\n";
+    if length(text) <= longest {
+        return text.to_owned();
+    }
+    let room = longest.saturating_sub(GAP.len());
+    let fitting = |parts: &mut dyn Iterator<Item = &str>, room: usize| {
+        let mut used = 0;
+        let within = |part: &&str| {
+            used += length(part);
+            used <= room
+        };
+        parts.take_while(within).map(str::len).sum::<usize>()
+    };
+    let all: Vec<_> = parts(text).collect();
+    let (start, _) = text.split_at(fitting(&mut all.iter().copied(), room / 2));
+    let (_, end) = text.split_at(text.len() - fitting(&mut all.iter().rev().copied(), room - room / 2));
+    let is_within_code = |text: &str| text.matches(FENCE).count() % 2 == 1;
+    if is_within_code(start) && is_within_code(end) { format!("{start}{GAP}{end}") } else { cut(text, longest) }
 }
 
 /// Cuts a text to a length, not within an entity, and closes a code block that is open then.
 pub(super) fn cut(text: &str, longest: usize) -> String {
     const DOTS: &str = "...";
-    const FENCE: &str = "```";
     if length(text) <= longest {
         return text.to_owned();
     }
@@ -111,12 +167,12 @@ fn length(text: &str) -> usize {
     text.encode_utf16().count()
 }
 
-/// Characters, with an entity as one part.
+/// Characters, with an entity and what starts or ends code as one part.
 fn parts(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
         let first = rest.chars().next()?;
-        let entity = ["&amp;", "&lt;", "&gt;"].into_iter().find(|entity| rest.starts_with(entity));
+        let entity = ["&amp;", "&lt;", "&gt;", FENCE].into_iter().find(|entity| rest.starts_with(entity));
         let (part, after) = rest.split_at(entity.map_or(first.len_utf8(), str::len));
         rest = after;
         Some(part)
@@ -203,6 +259,40 @@ mod tests {
         assert_eq!(log_tail(&text), text);
         assert_eq!(log_tail(&format!("{text}a")), format!("{CUT}\n{}", "a".repeat(2900)));
         assert_eq!(log_head(&format!("{text}a")), format!("{}\n{CUT}", "a".repeat(2900)));
+    }
+
+    #[test]
+    fn code_is_cut_in_the_middle_and_other_text_at_the_end() {
+        let log = format!("*Log*\n```first {} last```", "0123456789".repeat(10));
+        let cut = cut_inside(&log, 60);
+        assert_eq!(cut, "*Log*\n```first 012345678901\n...\n01234567890123456789 last```".to_owned());
+        assert!(length(&cut) <= 60);
+        assert_eq!(cut_inside("0123456789", 10), "0123456789");
+        assert_eq!(cut_inside(&"0123456789".repeat(2), 16), "0123456789...");
+        assert_eq!(cut_inside("```a``` 0123456789012345678", 20), "```a``` 012345...");
+        let entities = format!("```{}```", "&lt;".repeat(20));
+        assert_eq!(cut_inside(&entities, 30), "```&lt;&lt;\n...\n&lt;&lt;```");
+    }
+
+    #[test]
+    fn addresses_stand_as_they_are_and_what_is_empty_goes() {
+        let button = |url: &str| json!({ "type": "button", "text": { "type": "plain_text", "text": "b" }, "url": url });
+        let Value::Object(mut message) = json!({ "blocks": [
+            { "type": "actions", "elements": [button("https://x/?a=1&amp;b=&lt;2&gt;")] },
+            { "type": "section", "text": { "type": "mrkdwn", "text": "t" }, "fields": [], "accessory": button("") },
+            { "type": "section", "fields": [] },
+            { "type": "image", "image_url": "", "alt_text": "a" },
+            { "type": "context", "elements": [{ "type": "image", "image_url": "", "alt_text": "a" }, { "type": "mrkdwn", "text": "c" }] },
+        ] }) else {
+            unreachable!()
+        };
+        enforce(&mut message);
+        let expected = json!([
+            { "type": "actions", "elements": [button("https://x/?a=1&b=<2>")] },
+            { "type": "section", "text": { "type": "mrkdwn", "text": "t" } },
+            { "type": "context", "elements": [{ "type": "mrkdwn", "text": "c" }] },
+        ]);
+        assert_eq!(message["blocks"], expected);
     }
 
     #[test]

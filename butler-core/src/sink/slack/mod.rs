@@ -19,11 +19,11 @@ use reqwest::header::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::http::{HttpRemote, Request, trust};
+use super::http::{HttpRemote, Redirects, Request, trust};
 use super::kinds::{self, ByKind};
 use super::{
-    BuildError, Delivery, DeliveryError, Message, Receipt, RenderError, Rendering, Sink, SinkConfig, SinkContext, TargetRequest, UserForm,
-    words,
+    BuildError, Delivery, DeliveryError, Message, Reason, Receipt, RenderError, Rendering, Sink, SinkConfig, SinkContext, TargetRequest,
+    UserForm, words,
 };
 use crate::config::{Issues, Secret};
 use crate::event::{Kind, LogLines, Needs, Target};
@@ -229,6 +229,26 @@ impl Slack {
     }
 }
 
+/// Tells messages that Slack can't read as they are from those that it does not want: the former can still leave in plain words.
+fn misread(error: DeliveryError) -> DeliveryError {
+    const UNREADABLE: [&str; 9] = [
+        "invalid_payload",
+        "invalid_blocks",
+        "invalid_blocks_format",
+        "invalid_attachments",
+        "no_text",
+        "msg_too_long",
+        "msg_blocks_too_long",
+        "too_many_attachments",
+        "missing_text_or_fallback_or_attachments",
+    ];
+    let said = error.message.rsplit(": ").next().unwrap_or_default();
+    match error.reason {
+        Reason::Rejected if UNREADABLE.contains(&said) => DeliveryError { reason: Reason::Malformed, ..error },
+        _ => error,
+    }
+}
+
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
@@ -267,10 +287,13 @@ impl Sink for Slack {
     }
 
     fn plain(&self, rendering: &Rendering<'_>, fault: &str) -> Message {
-        const LONGEST: usize = 3500;
-        let text = escaped(&words::plain_text(rendering, Some(fault)));
+        const LONGEST: usize = 2800;
+        const LONGEST_FAULT: usize = 700;
+        // Cut each by itself: however long the one is, the other is there.
+        let text = limits::cut(&escaped(&words::plain_text(rendering, None)), LONGEST);
+        let fault = limits::cut(&escaped(&words::makeshift(fault)), LONGEST_FAULT);
         let mut message = self.sender.clone();
-        message.insert("text".to_owned(), limits::cut(&text, LONGEST).into());
+        message.insert("text".to_owned(), format!("{text}\n{fault}\n").into());
         Self::finish(message, rendering)
     }
 
@@ -281,8 +304,9 @@ impl Sink for Slack {
             query: None,
             body: Some((&*message.content_type, message.body.as_str())),
             key: Some(delivery.key.to_string()),
+            redirects: Redirects::WithMessage,
         };
-        self.remote.send(request).await
+        self.remote.send(request).await.map_err(misread)
     }
 
     async fn check(&self) -> Result<Receipt, DeliveryError> {

@@ -1,7 +1,8 @@
 use super::*;
 use crate::config::OptionsTable;
 use crate::event::{DeliveryId, Fact, TaskOutcome};
-use crate::sink::Registry;
+use crate::simulator::inbox::Answer;
+use crate::sink::{Registry, Retry};
 use crate::sink_suite;
 use crate::testkit::sink_samples::Sample;
 use crate::testkit::sink_suite::{Received, Remote, SinkHarness};
@@ -221,17 +222,65 @@ fn needs_follow_the_templates() {
     assert!(needs.task && needs.script_log == lines(0, 15) && !needs.result, "{needs:?}");
 }
 
-#[tokio::test]
-async fn what_slack_says_is_shown() {
+async fn answered(answer: Answer) -> (DeliveryError, usize) {
     let remote = HttpRemote::start().await;
-    remote.inbox.answer(crate::simulator::inbox::Answer::status(400).body("invalid_blocks"));
+    remote.inbox.answer(answer);
     let sink = make_sink("slack", &format!("webhook_url = '{}'", remote.inbox.url(HOOK)));
     let sample = Sample::reload(TaskOutcome::Failed);
     let message = sink.render(&sample.rendering()).unwrap();
     let key = DeliveryId::of(sample.event.id, &"s".into(), &sample.target);
-    let error =
-        sink.deliver(&Delivery { key, event: &sample.event, target: &sample.target, message: &message, attempt: 1 }).await.unwrap_err();
+    let delivery = Delivery { key, event: &sample.event, target: &sample.target, message: &message, attempt: 1 };
+    (sink.deliver(&delivery).await.unwrap_err(), remote.inbox.count())
+}
+
+#[tokio::test]
+async fn what_slack_says_is_shown_and_what_it_cannot_read_told_apart() {
+    let (error, _) = answered(Answer::status(400).body("invalid_blocks")).await;
     assert!(error.to_string().ends_with("answered 400 Bad Request: invalid_blocks"), "{error}");
+    assert_eq!((error.reason, error.retry), (Reason::Malformed, Retry::Never));
+    for (status, said, reason) in
+        [(400, "user_not_found", Reason::Rejected), (404, "channel_not_found", Reason::Rejected), (403, "invalid_token", Reason::Refused)]
+    {
+        let (error, _) = answered(Answer::status(status).body(said)).await;
+        assert_eq!((error.reason, error.retry), (reason, Retry::Never), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_that_drops_the_message_is_no_success() {
+    for status in [301, 302, 303] {
+        let (error, count) = answered(Answer::status(status).header("Location", "/login")).await;
+        assert_eq!((error.reason, error.retry, count), (Reason::Protocol, Retry::Backoff, 1), "{error}");
+        assert!(error.to_string().contains("to where the message can't follow"), "{error}");
+    }
+}
+
+#[test]
+fn the_last_line_of_a_log_survives_whatever_stands_around_it() {
+    let formatted = sink("");
+    for length in [2900, 2940, 2960, 2999, 3000, 9000] {
+        let mut sample = Sample::reload(TaskOutcome::Failed);
+        if let Fact::Known(log) = &mut sample.facts.script_log {
+            log.tail = vec!["x".repeat(length - 12), "Error: here".into()];
+            log.head = vec!["Begin: there".into(), "x".repeat(length - 13)];
+        }
+        let message = rendered(&*formatted, &sample);
+        let texts: Vec<_> = message["blocks"].as_array().into_iter().flatten().filter_map(|block| block["text"]["text"].as_str()).collect();
+        assert!(texts.iter().any(|text| text.ends_with("Error: here```")), "{length}");
+        assert!(texts.iter().any(|text| text.contains("```Begin: there")), "{length}");
+        assert!(texts.iter().all(|text| text.encode_utf16().count() <= 3000), "{length}");
+    }
+}
+
+#[test]
+fn a_result_of_another_run_is_said_to_be_one_where_it_is_shown() {
+    let mut sample = Sample::reload(TaskOutcome::Failed);
+    sample.missing = vec![words::UNCERTAIN.to_owned()];
+    let formatted = rendered(&*sink(""), &sample).to_string();
+    assert!(
+        formatted.contains("those of the task's latest run, which need not be the one") && !formatted.contains("Not known"),
+        "{formatted}"
+    );
 }
 
 #[test]
@@ -253,6 +302,13 @@ fn faults_in_options_name_the_key() {
     .map(fault)
     .join("");
     insta::assert_snapshot!(all);
+}
+
+#[test]
+fn options_show_no_secret() {
+    let config: SlackConfig = toml::from_str("webhook_url = 'https://h/s3cr3t'\nchannel = 'shown'").unwrap();
+    let shown = format!("{config:?} {config:#?}");
+    assert!(shown.contains("shown") && !shown.contains("s3cr3t"), "{shown}");
 }
 
 proptest::proptest! {

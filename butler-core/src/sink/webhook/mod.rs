@@ -11,7 +11,7 @@
 //! | anything else | `event` (its title), `kind`, `site`, `time`, `text`, `fields` (an object; in a query, each under its own name) |
 //!
 //! Two keys follow when they have something to say: `missing` (a list: what was looked for in vain) and `heldBack` (how many messages like this a rate
-//! limit held back); and `fault`, when the message is a makeshift. The owner's first three keys are left out of JSON while the owner is not known.
+//! limit held back); and `fault`, when the message is a makeshift for one that was too long, with all texts cut. The owner's first three keys are left out of JSON while the owner is not known.
 //!
 //! Every attempt carries the header `Idempotency-Key`: a repeated call has the same one.
 
@@ -26,7 +26,7 @@ use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 
-use super::http::{HttpRemote, Request, trust};
+use super::http::{HttpRemote, Redirects, Request, trust};
 use super::{BuildError, Delivery, DeliveryError, Message, Receipt, RenderError, Rendering, Sink, SinkConfig, SinkContext, TargetRequest};
 use crate::config::{Issues, Secret};
 use crate::event::{Needs, Target};
@@ -116,9 +116,11 @@ struct Webhook {
 
 impl Webhook {
     fn message(&self, rendering: &Rendering<'_>, fault: Option<&str>) -> Message {
+        // What most servers take, and what all do.
+        let longest = if fault.is_none() { 8000 } else { 1800 };
         let payload = payload::of(rendering, fault);
         if self.method == Method::GET {
-            Message { content_type: payload::QUERY.into(), body: payload.into_query(), ..Message::default() }
+            Message { content_type: payload::QUERY.into(), body: payload.into_query(longest), ..Message::default() }
         } else {
             Message { content_type: payload::JSON.into(), body: payload.into_json(), ..Message::default() }
         }
@@ -151,6 +153,7 @@ impl Sink for Webhook {
             query: is_query.then_some(message.body.as_str()),
             body: (!is_query).then_some((&*message.content_type, message.body.as_str())),
             key: Some(delivery.key.to_string()),
+            redirects: Redirects::Any,
         };
         self.remote.send(request).await
     }

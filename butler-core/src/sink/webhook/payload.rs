@@ -9,6 +9,10 @@ use crate::event::{Body, EngineReload, Kind, Notice, TaskEvent, TaskOutcome, Tas
 use crate::sink::{Rendering, UserForm, words};
 
 pub(super) const JSON: &str = "application/json";
+/// Keys whose values are worth nothing unless they are whole.
+const WHOLE: [&str; 6] = ["event", "taskId", "appId", "executionId", "kind", "fault"];
+/// The longest text in a makeshift, in characters.
+const MAKESHIFT: usize = 200;
 pub(super) const QUERY: &str = "application/x-www-form-urlencoded";
 
 /// Keys with their values, in order. A key without a value is left out of JSON, and stands empty in a query.
@@ -29,19 +33,36 @@ impl Payload {
         Value::Object(object).to_string()
     }
 
-    /// The query, shortened if it is longer than servers take: cut values are better than none.
-    pub(super) fn into_query(self) -> String {
-        const LONGEST: usize = 8000;
+    /// The same with no text longer than this, for a remote to which it was too long.
+    pub(super) fn shortened(mut self, longest: usize) -> Self {
+        for (_, value) in &mut self.0 {
+            match value {
+                Some(Value::String(text)) => *text = cut(text, longest).into_owned(),
+                Some(Value::Array(lines)) => {
+                    lines.iter_mut().for_each(|line| *line = cut(line.as_str().unwrap_or_default(), longest).into())
+                }
+                Some(Value::Object(fields)) => {
+                    fields.values_mut().for_each(|text| *text = cut(text.as_str().unwrap_or_default(), longest).into())
+                }
+                _ => {}
+            }
+        }
+        self
+    }
+
+    /// The query, its values shortened if it is longer than `most`: cut values are better than none.
+    pub(super) fn into_query(self, most: usize) -> String {
         let pairs = self.into_pairs();
-        let lengths = [usize::MAX, 1000, 300, 100, 30];
+        let lengths = [usize::MAX, 1000, 300, 100, 30, 10];
         let mut query = String::new();
         for longest in lengths {
             let mut serializer = form_urlencoded::Serializer::new(String::new());
             for (key, value) in &pairs {
+                let longest = if WHOLE.contains(&key.as_str()) { usize::MAX } else { longest };
                 serializer.append_pair(key, &cut(value, longest));
             }
             query = serializer.finish();
-            if query.len() <= LONGEST {
+            if query.len() <= most {
                 break;
             }
         }
@@ -85,10 +106,14 @@ pub(super) fn of(rendering: &Rendering<'_>, fault: Option<&str>) -> Payload {
     if rendering.held_back > 0 {
         payload.set("heldBack", rendering.held_back);
     }
-    if let Some(fault) = fault {
-        payload.set("fault", fault);
+    match fault {
+        Some(fault) => {
+            let mut payload = payload.shortened(MAKESHIFT);
+            payload.set("fault", fault);
+            payload
+        }
+        None => payload,
     }
-    payload
 }
 
 fn task(payload: &mut Payload, event: &TaskEvent, rendering: &Rendering<'_>) {
@@ -110,7 +135,7 @@ fn task(payload: &mut Payload, event: &TaskEvent, rendering: &Rendering<'_>) {
     };
     payload.set("event", title);
     payload.set("hostName", event.host.as_str());
-    payload.set("user", UserForm::Single.apply(&event.user));
+    payload.set("user", user_form(kind).apply(&event.user));
     payload.set("taskName", if event.names_unsure { words::task_name(event, rendering) } else { event.task_name.clone() });
     payload.set("taskId", event.task_id.to_string());
     payload.set("appName", if event.names_unsure { words::app_name(event, rendering) } else { event.app_name.clone() });
@@ -123,6 +148,14 @@ fn task(payload: &mut Payload, event: &TaskEvent, rendering: &Rendering<'_>) {
     if !(is_reload && is_certain && matches!(kind.outcome(), Some(Failed | Aborted))) {
         payload.set("kind", kind.to_string());
         payload.set("site", rendering.site.name.as_str());
+    }
+}
+
+/// How the user is written, as it was since long ago.
+fn user_form(kind: &Kind) -> UserForm {
+    match kind.outcome() {
+        Some(TaskOutcome::Aborted) => UserForm::AsReceived,
+        _ => UserForm::Single,
     }
 }
 

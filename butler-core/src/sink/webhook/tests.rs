@@ -114,6 +114,16 @@ fn other_ends_of_tasks_have_the_same_keys() {
 }
 
 #[test]
+fn a_doubled_backslash_becomes_one_unless_the_reload_was_aborted() {
+    let user = |outcome| {
+        let mut sample = Sample::reload(outcome);
+        sample.task().user = r"LAB\\eva".into();
+        serde_json::from_str::<serde_json::Value>(&body("POST", &sample)).unwrap()["user"].clone()
+    };
+    assert_eq!((user(TaskOutcome::Failed), user(TaskOutcome::Aborted)), (r"LAB\eva".into(), r"LAB\\eva".into()));
+}
+
+#[test]
 fn an_unknown_owner_is_left_out_of_json_and_empty_in_a_query() {
     let mut sample = Sample::reload(TaskOutcome::Failed);
     sample.facts.owner = Fact::Unasked;
@@ -272,4 +282,25 @@ fn faults_name_the_key_and_the_remedy() {
     insta::assert_snapshot!(all);
     let missing = faults("url = 'http://h/p'\nca = 'no-such-file.pem'");
     assert!(missing.starts_with("options.ca: can't read certificates from `") && missing.contains("no-such-file.pem`: "), "{missing}");
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_long_is_followed_by_a_short_one() {
+    let mut sample = Sample::reload(TaskOutcome::Failed);
+    sample.task().message = "ä".repeat(500);
+    sample.missing = vec!["app: down".to_owned(), format!("task: {}", "x".repeat(1000))];
+    for method in ["POST", "GET"] {
+        let sink = make_sink("webhook", &format!("url = 'http://127.0.0.1/p'\nmethod = '{method}'"));
+        let (whole, short) = (sink.render(&sample.rendering()).unwrap().body, sink.plain(&sample.rendering(), "413").body);
+        assert!(whole.len() > 2000 && short.len() < 1850, "{method}: {} {}", whole.len(), short.len());
+        assert!(short.contains("taskId") && short.contains("fault") && short.contains("413"), "{short}");
+    }
+}
+
+#[test]
+fn options_show_no_secret() {
+    let options = "url = 'https://h/s3cr3t'\nheaders.X-Key = 's3cr3t'\nca = 'shown.pem'";
+    let config: WebhookConfig = toml::from_str(options).unwrap();
+    let shown = format!("{config:?} {config:#?}");
+    assert!(shown.contains("shown.pem") && !shown.contains("s3cr3t"), "{shown}");
 }
