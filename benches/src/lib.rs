@@ -16,11 +16,11 @@ pub fn failed_task(number: u128) -> TaskEvent {
         task_name: format!("Reload {}", number % TASKS),
         app_name: "Sales".into(),
         user: r"INTERNAL\sa_scheduler".into(),
-        task_id: Uuid::from_u128(0xe959_f40a << 64 | number % TASKS),
+        task_id: Uuid::from_u128((0xe959_f40a << 64) | (number % TASKS)),
         app_id: Some(Uuid::from_u128(0x66bc_109d)),
         log_time: "2024-05-13 06:02:11,123".into(),
         log_level: "INFO".into(),
-        execution_id: Some(Uuid::from_u128(0x14a8_1bf5 << 64 | number)),
+        execution_id: Some(Uuid::from_u128((0x14a8_1bf5 << 64) | number)),
         message: "Max retries reached".into(),
         names_unsure: false,
     }

@@ -160,11 +160,11 @@ pub fn a_failure(number: u128) -> TaskEvent {
         task_name: format!("Reload {number}"),
         app_name: "Sales".into(),
         user: r"INTERNAL\sa_scheduler".into(),
-        task_id: uuid(0xe959_f40a << 64 | number),
+        task_id: uuid((0xe959_f40a << 64) | number),
         app_id: Some(uuid(0x66bc_109d)),
         log_time: "2024-05-13 06:02:11,123".into(),
         log_level: "INFO".into(),
-        execution_id: Some(uuid(0x14a8_1bf5 << 64 | number)),
+        execution_id: Some(uuid((0x14a8_1bf5 << 64) | number)),
         message: "Max retries reached".into(),
         names_unsure: false,
     }

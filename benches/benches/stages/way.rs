@@ -101,5 +101,5 @@ pub(crate) fn bench(criterion: &mut Criterion) {
         });
     });
     group.finish();
-    runtime.block_on(butler.shutdown(std::time::Duration::from_secs(10)));
+    runtime.block_on(butler.shutdown(std::time::Duration::from_secs(10))).expect("everything ends in time");
 }

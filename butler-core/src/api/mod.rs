@@ -29,7 +29,8 @@ mod guard;
 mod problem;
 mod server;
 mod state;
-#[cfg(all(test, feature = "sqlite", feature = "testkit"))]
+#[cfg(test)]
+#[cfg(all(feature = "sqlite", feature = "testkit"))]
 mod tests;
 
 pub use server::{ApiError, Server};

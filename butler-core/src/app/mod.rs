@@ -14,11 +14,12 @@ use crate::event::SiteName;
 use crate::pipeline::{Health, Parts, Pipeline};
 use crate::sink::{Registry, SinkConfig};
 use crate::source::udp::{UdpSettings, UdpSource};
-use crate::source::{EventSource, Intake, SourceError, Stop};
+use crate::source::{EventSource, Intake, SourceError};
 use crate::store::{Journal, PrunePolicy, Store, StoreError};
 
 mod sources;
-#[cfg(all(test, feature = "sqlite", feature = "testkit"))]
+#[cfg(test)]
+#[cfg(all(feature = "sqlite", feature = "testkit"))]
 mod tests;
 
 /// A running Butler. Dropping it ends everything at once; [`Butler::shutdown`] ends it in order.
@@ -40,7 +41,7 @@ pub struct Butler {
 #[cfg(feature = "api")]
 #[derive(Debug)]
 struct ApiTask {
-    stop: Stop,
+    stop: crate::source::Stop,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -248,7 +249,7 @@ impl Builder {
         #[cfg(feature = "api")]
         let api = api.map(|server| {
             bound.push(("api".to_owned(), server.address().to_string()));
-            let stop = Stop::new();
+            let stop = crate::source::Stop::new();
             let state =
                 api::ApiState::new(Arc::clone(&store), Arc::clone(intake.counters()), Arc::clone(&health), api_plan, Arc::clone(&clock));
             ApiTask { task: tokio::spawn(server.serve(state, stop.clone())), stop }

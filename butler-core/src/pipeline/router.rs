@@ -124,7 +124,7 @@ impl One {
             ),
         }
         self.health.update(|health| {
-            let unrouted = health.unrouted.get_or_insert_with(|| Unrouted { to_fallback: 0, to_nobody: 0, latest: id });
+            let unrouted = health.unrouted.get_or_insert(Unrouted { to_fallback: 0, to_nobody: 0, latest: id });
             unrouted.latest = id;
             *(if reached == Reached::Nobody { &mut unrouted.to_nobody } else { &mut unrouted.to_fallback }) += 1;
         });

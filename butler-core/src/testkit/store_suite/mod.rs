@@ -1,4 +1,4 @@
-//! The suite that every store must pass: each test is a promise of the contract of [`Journal`], [`KvStore`](crate::store::KvStore),
+//! The suite that every store must pass: each test is a promise of the contract of [`Journal`](crate::store::Journal), [`KvStore`](crate::store::KvStore),
 //! [`ScheduleStore`](crate::store::ScheduleStore) or [`StateStore`](crate::store::StateStore), and uses the store as that trait alone.
 //!
 //! Whoever writes a store writes a [`StoreHarness`] for it and names it in [`store_suite!`](crate::store_suite):
