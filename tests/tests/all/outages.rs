@@ -60,7 +60,7 @@ async fn a_destination_that_asks_for_patience_gets_it() {
     let world = World::new(PROGRAM).await;
     world.configure("");
     let butler = world.serve().await;
-    world.hook.answer(Answer::status(429).header("retry-after", "2").body("slow down"));
+    world.hook.answer(Answer::status(429).header("retry-after", "3").body("slow down"));
     Sender::to(&butler).failed(a_failure(1));
     let requests = world.received(2).await;
     let key = requests[0].header("idempotency-key").expect("a key");
@@ -69,6 +69,7 @@ async fn a_destination_that_asks_for_patience_gets_it() {
     assert_eq!(attempts[0]["outcome"], "throttled");
     assert!(attempts[0]["detail"].as_str().expect("words").contains("slow down"), "{attempts}");
     let waited = between(&attempts, 0, 1);
+    // Attempts are dated when they are settled, which may come late; of its own accord it would have waited 50 ms.
     assert!((2..15).contains(&waited.as_secs()), "waited {waited}");
 }
 

@@ -28,6 +28,9 @@ async fn what_the_repository_knows_is_shown_everywhere() {
         assert!(slack.contains(part), "no {part:?} in {slack}");
         assert!(html.contains(part), "no {part:?} in {html}");
     }
+    for part in ["nightly", "finance", "goran@example.com", "Max retries reached"] {
+        assert!(html.contains(part), "no {part:?} in {html}");
+    }
     let explained = sense.world.says(&sense.butler, &["events", "explain", "latest"]).await;
     for part in
         ["reload_task.failed: task Reload sales", "app owner: Göran Sander (LAB\\goran)", "execution result: FinishedFail", "script log: "]
