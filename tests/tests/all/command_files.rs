@@ -72,7 +72,6 @@ options.headers = { Authorization = "Bearer secret-token", X-Team = { env = "HOO
     assert_snapshot!(sinks, @r#"
     [sinks.hook]
     type = "webhook"
-    timeout = "10s"
     max_in_flight = 8
     was = []
 
@@ -93,7 +92,6 @@ options.headers = { Authorization = "Bearer secret-token", X-Team = { env = "HOO
 
     [sinks.mail]
     type = "email"
-    timeout = "10s"
     max_in_flight = 8
     was = []
 

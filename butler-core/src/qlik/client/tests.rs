@@ -90,8 +90,8 @@ async fn what_does_not_pass_is_not_repeated() {
     site `prod`, GET /qrs/about at sense:4242: refused with status 401; are the certificates from this site, and does the site's `user` exist with the right to read tasks, apps and users?
     site `prod`, GET /qrs/about at sense:4242: refused with status 403 (`Forbidden`); are the certificates from this site, and does the site's `user` exist with the right to read tasks, apps and users?
     site `prod`, GET /qrs/about at sense:4242: there is no such thing (status 404)
-    site `prod`, GET /qrs/about at sense:4242: unexpected status 400 (`Cannot parse the expression: id eq`); is this the port of the repository (4242)? If so, its log tells more
-    site `prod`, GET /qrs/about at sense:4242: unexpected status 302; is this the port of the repository (4242)? If so, its log tells more
+    site `prod`, GET /qrs/about at sense:4242: status 400 (`Cannot parse the expression: id eq`) where 200 was expected; is this the port of the repository (4242)? If so, its log tells more
+    site `prod`, GET /qrs/about at sense:4242: status 302 where 200 was expected; is this the port of the repository (4242)? If so, its log tells more
     ");
 }
 
