@@ -7,6 +7,8 @@
 //! cargo run -p butler-examples --bin custom_sink
 //! ```
 
+#![expect(clippy::print_stdout, reason = "it shows what happens")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -114,7 +116,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         retry.first = "100ms"
         options = {{ gateway = "{}", numbers = ["0701", "0702"] }}
         [[routes]]
-        events = ["*.failed"]
+        events = ["*"]
         sinks = ["oncall"]
         "#,
         gateway.local_addr()?
@@ -150,4 +152,9 @@ fn a_failed_reload() -> NewEvent {
         keys: Vec::new(),
         body: Body::Task(task),
     }
+}
+
+#[test]
+fn it_runs_to_its_end() {
+    main().expect("a good end");
 }

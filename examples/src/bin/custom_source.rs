@@ -7,6 +7,8 @@
 //! cargo run -p butler-examples --bin custom_source
 //! ```
 
+#![expect(clippy::print_stdout, reason = "it shows what happens")]
+
 use std::time::Duration;
 
 use butler_core::config::Config;
@@ -103,4 +105,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     butler.shutdown(Duration::from_secs(5)).await?;
     Ok(())
+}
+
+#[test]
+fn it_runs_to_its_end() {
+    main().expect("a good end");
 }
