@@ -8,7 +8,9 @@ use tempfile::TempDir;
 use super::tests::folder;
 use super::{Call, Failpoint, Failpoints, SqliteSettings, SqliteStore};
 use crate::event::{Body, Kind, NewEvent, Notice, SinkName, TaskOutcome};
-use crate::store::{Appended, DeliveryQuery, DeliveryState, EventQuery, Journal, KvStore, NewDelivery, Routing, StateStore, StoreError};
+use crate::store::{
+    Appended, DeliveryQuery, DeliveryState, EventQuery, Journal, KvStore, NewDelivery, PrunePolicy, Routing, StateStore, StoreError,
+};
 use crate::testkit::TestClock;
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -197,6 +199,37 @@ async fn closing_writes_what_waits() {
     let Bench { store, folder, .. } = bench;
     drop(store);
     assert_eq!(count(&Bench::open(folder)).await, 20);
+}
+
+/// The file as it is at a point of a call, opened by another process after the end of the first.
+#[tokio::test]
+async fn a_slice_that_is_pruned_is_there_until_its_commit() {
+    let (folder, at_points) = (folder(), Arc::new([folder(), folder()]));
+    let copy_to = Arc::clone(&at_points);
+    let from = folder.path().to_owned();
+    let failpoints = Failpoints::new(move |point, calls| {
+        if calls.contains(&Call::Prune) {
+            let to = &copy_to[usize::from(point == Failpoint::AfterCommit)];
+            for name in ["butler.db", "butler.db-wal"] {
+                std::fs::copy(from.join(name), to.path().join(name)).unwrap();
+            }
+        }
+    });
+    let open = |folder: &TempDir, failpoints| {
+        let settings = SqliteSettings { path: folder.path().join("butler.db") };
+        SqliteStore::open_with(settings, Arc::new(TestClock::default()), failpoints).unwrap()
+    };
+    let store = open(&folder, failpoints);
+    let id = store.append(vec![event("old")]).await.unwrap()[0].id();
+    let claim = store.claim(MINUTE, 1).await.unwrap().remove(0);
+    store.route(claim.token, Routing::default()).await.unwrap();
+    let policy = PrunePolicy { retention: Duration::ZERO, dead_retention: Duration::ZERO, max_bytes: None, slice: 10 };
+    assert_eq!(store.prune(policy.clone()).await.unwrap().events, 1);
+
+    let before = open(&at_points[0], Failpoints::default());
+    assert!(before.story(id).await.unwrap().is_some());
+    assert_eq!(before.prune(policy).await.unwrap().events, 1);
+    assert!(open(&at_points[1], Failpoints::default()).story(id).await.unwrap().is_none());
 }
 
 /// A row that can't be read back stops neither its sink nor the lists, and stands among the dead letters.
