@@ -82,7 +82,9 @@ impl Ledger {
             let received = self.events[id].event.received;
             received <= before && self.is_settled(*id) && (received <= dead_before || !self.has_dead(*id, |_| true))
         };
-        let old: Vec<EventId> = self.events.keys().copied().filter(is_old).take(slice).collect();
+        let mut old: Vec<EventId> = self.events.keys().copied().filter(is_old).collect();
+        old.sort_by_key(|id| (self.events[id].event.received, *id));
+        old.truncate(slice);
         for id in &old {
             self.remove(*id);
         }

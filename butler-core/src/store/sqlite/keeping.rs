@@ -122,7 +122,7 @@ pub(super) fn prune(write: &mut Write<'_>, policy: &PrunePolicy, now: Timestamp)
         write.connection,
         "SELECT e.seq FROM events e WHERE e.received <= ?1 AND e.routed IS NOT NULL AND NOT EXISTS
              (SELECT 1 FROM deliveries d WHERE d.event = e.seq AND (d.state = 0 OR (d.state = 2 AND e.received > ?2)))
-         ORDER BY e.received LIMIT ?3",
+         ORDER BY e.received, e.seq LIMIT ?3",
         params![before, dead_before, slice],
     )?;
     remove(write.connection, &old)?;

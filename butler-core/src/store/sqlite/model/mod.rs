@@ -25,7 +25,7 @@ fn days_are_alike<H: StoreHarness>(days: &[Op]) -> Result<(), TestCaseError> {
 
 #[test]
 fn sqlite_answers_as_the_store_in_memory_does() {
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(48);
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(96);
     let mut runner = TestRunner::new(Config { cases, failure_persistence: None, max_shrink_iters: 2000, ..Config::default() });
     if let Err(difference) = runner.run(&ops(), |days| days_are_alike::<Harness>(&days)) {
         panic!("{difference}");
