@@ -58,14 +58,16 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     if error.use_stderr() { ExitCode::from(Exit::usage("").code()) } else { ExitCode::SUCCESS }
 }
 
-/// Whether colour is wanted: on a terminal, unless `NO_COLOR` is set.
-pub(crate) fn has_colour() -> bool {
-    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+/// Whether colour is wanted: on a terminal that knows it, unless `NO_COLOR` is set.
+pub(crate) fn has_colour(stream: &impl IsTerminal) -> bool {
+    let is_wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    // Consoles of Windows take colours only once they were told to, and very old ones never.
+    is_wanted && stream.is_terminal() && anstyle_query::windows::enable_ansi_colors().unwrap_or(true)
 }
 
 /// Paints text, if colour is wanted.
 pub(crate) fn paint(text: &str, colour: Colour) -> String {
-    if has_colour() { colour.wrap(text) } else { text.to_owned() }
+    if has_colour(&io::stdout()) { colour.wrap(text) } else { text.to_owned() }
 }
 
 /// A colour of the terminal.

@@ -47,6 +47,7 @@ pub mod clock;
 pub mod config;
 pub mod enrich;
 pub mod event;
+mod file;
 #[cfg(feature = "http-client")]
 pub mod http_client;
 mod listen;

@@ -76,7 +76,7 @@ pub fn provider() -> Arc<CryptoProvider> {
 /// [`TlsError::File`].
 pub fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let fault = |why: String| TlsError::File { what: "certificates", path: path.to_owned(), why };
-    let pem = std::fs::read(path).map_err(|why| fault(why.to_string()))?;
+    let pem = crate::file::bytes(path).map_err(|why| fault(why.to_string()))?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     match found {
         Ok(found) if found.is_empty() => Err(fault("it holds no certificate in PEM form (`-----BEGIN CERTIFICATE-----`)".into())),
@@ -92,7 +92,7 @@ pub fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Tl
 pub fn read_identity(certificates: &Path, key: &Path) -> Result<Identity, TlsError> {
     let fault = |why: String| TlsError::File { what: "a private key", path: key.to_owned(), why };
     let chain = read_certificates(certificates)?;
-    let pem = std::fs::read(key).map_err(|why| fault(why.to_string()))?;
+    let pem = crate::file::bytes(key).map_err(|why| fault(why.to_string()))?;
     if pem.windows(9).any(|part| part == b"ENCRYPTED") {
         return Err(fault("it is locked by a password; export the certificates from the QMC again, with the password left empty".into()));
     }

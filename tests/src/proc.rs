@@ -1,6 +1,6 @@
 //! The program as a process.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
 
@@ -20,6 +20,9 @@ impl Run {
         let mut command = Command::new(program);
         command.current_dir(folder).env_remove("BUTLER_CONFIG").env_remove("BUTLER_SERVER").env("NO_COLOR", "1");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        // A console of its own, so that a Ctrl-C is for nobody else.
+        #[cfg(windows)]
+        command.creation_flags(windows_sys::Win32::System::Threading::CREATE_NO_WINDOW);
         Self(command)
     }
 
@@ -57,6 +60,7 @@ impl Run {
     /// # Panics
     /// If it ends, or says nothing, before it is ready; with what it wrote to stderr.
     pub async fn ready(mut self) -> Proc {
+        let program = PathBuf::from(self.0.as_std().get_program());
         let mut child = self.0.spawn().expect("the program could not be started");
         let log = Arc::new(Mutex::new(String::new()));
         collect(BufReader::new(child.stderr.take().expect("stderr is piped")).lines(), Arc::clone(&log));
@@ -70,13 +74,14 @@ impl Run {
         };
         let output = Arc::new(Mutex::new(format!("{readiness}\n")));
         collect(lines, Arc::clone(&output));
-        Proc { child, readiness, output, log }
+        Proc { program, child, readiness, output, log }
     }
 }
 
 /// A running program that has said it is ready. Dropping it kills it.
 #[derive(Debug)]
 pub struct Proc {
+    program: PathBuf,
     child: Child,
     readiness: String,
     output: Arc<Mutex<String>>,
@@ -144,14 +149,28 @@ impl Proc {
         ended.expect("the program did not end").expect("waiting for a child")
     }
 
-    /// Asks it to end, as a service manager does.
+    /// Presses Ctrl-C, by the program `ctrl-c` beside the one under test.
     ///
     /// # Panics
     /// If the system refuses.
-    #[cfg(unix)]
-    pub fn terminate(&self) {
-        let id = nix::unistd::Pid::from_raw(i32::try_from(self.id()).expect("a process id"));
-        nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM).expect("signalling a child");
+    pub async fn press_ctrl_c(&self) {
+        let program = self.program.with_file_name("ctrl-c").with_extension(std::env::consts::EXE_EXTENSION);
+        let pressed = Command::new(program).arg(self.id().to_string()).status().await.expect("the program `ctrl-c`");
+        assert!(pressed.success(), "Ctrl-C can't be pressed: {pressed}");
+    }
+
+    /// Asks it to end, as a service manager does by SIGTERM; Windows has none, and there it is Ctrl-C.
+    ///
+    /// # Panics
+    /// If the system refuses.
+    pub async fn terminate(&self) {
+        #[cfg(unix)]
+        {
+            let id = nix::unistd::Pid::from_raw(i32::try_from(self.id()).expect("a process id"));
+            nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM).expect("signalling a child");
+        }
+        #[cfg(not(unix))]
+        self.press_ctrl_c().await;
     }
 }
 

@@ -21,8 +21,11 @@ pub fn ending(world: &World, output: &Output) -> String {
 pub fn redacted(world: &World, text: &str) -> String {
     let text = without_folder(text, world);
     let text = text.replace("butler-under-test.exe", "butler-cli").replace("butler-under-test", "butler-cli");
-    // Where a locked file can't be read either, the holder is unknown.
-    let text = without_system_words(&text).replace("process unknown", "process NUMBER");
+    // Windows has another tool to find out who has a port.
+    let text =
+        text.replace("netstat -abno -p UDP | findstr", "ss -lunp sport =").replace("netstat -abno -p TCP | findstr", "ss -ltnp sport =");
+    // Wine has no words at all for errors of sockets.
+    let text = without_system_words(&mask(&text, " (FormatMessageW() returned error #", ""));
     [
         ("xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", "ID"),
         ("####-##-##T##:##:##.######Z", "TIME"),

@@ -72,6 +72,6 @@ fn log_to_stderr(config: &Config) {
     // A second subscriber, in a test, is no fault.
     let _ = match config.log.format {
         LogFormat::Json => builder.json().try_init(),
-        LogFormat::Text => builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
+        LogFormat::Text => builder.with_ansi(output::has_colour(&std::io::stderr())).try_init(),
     };
 }

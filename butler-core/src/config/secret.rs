@@ -37,7 +37,7 @@ impl Secret {
         Self(Form::File { file: path.into() })
     }
 
-    /// Its value. A file is read from below `base_dir`, and trailing line ends are cut off.
+    /// Its value. A file is read from below `base_dir`; a byte order mark and trailing line ends are no part of the secret.
     ///
     /// # Errors
     /// A variable that is not set, a file that can't be read.
@@ -47,7 +47,7 @@ impl Secret {
             Form::Env { env } => std::env::var(env).map_err(|_| SecretError::Variable(env.clone())),
             Form::File { file } => {
                 let path = base_dir.join(file);
-                let text = std::fs::read_to_string(&path).map_err(|error| {
+                let text = crate::file::text(&path).map_err(|error| {
                     let why = match error.kind() {
                         ErrorKind::NotFound => "there is no such file".to_owned(),
                         ErrorKind::InvalidData => "it is not UTF-8 text".to_owned(),
@@ -164,9 +164,9 @@ mod tests {
     }
 
     #[test]
-    fn a_file_loses_its_line_end() {
+    fn a_file_loses_its_mark_and_its_line_end() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("s"), "hunter2\r\n").unwrap();
+        std::fs::write(folder.path().join("s"), "\u{feff}hunter2\r\n").unwrap();
         assert_eq!(Secret::file("s").reveal(folder.path()).unwrap(), "hunter2");
         let error = Secret::file("missing").reveal(folder.path()).unwrap_err();
         assert!(error.to_string().ends_with("missing`: there is no such file"), "{error}");

@@ -40,7 +40,7 @@ fn read_folder(folder: &Path, prefix: &str, depth: u8, found: &mut Vec<(String, 
         if path.is_dir() && depth < DEEPEST {
             read_folder(&path, &format!("{prefix}{stem}/"), depth + 1, found)?;
         } else if path.extension().is_some_and(|extension| extension == "handlebars" || extension == "hbs") {
-            found.push((format!("{prefix}{stem}"), std::fs::read_to_string(&path).map_err(|why| fault(&path, why))?));
+            found.push((format!("{prefix}{stem}"), crate::file::text(&path).map_err(|why| fault(&path, why))?));
         }
     }
     Ok(())
@@ -76,7 +76,7 @@ impl TemplateFile {
     /// A file that can't be read or compiled, named.
     pub fn load(&self) -> Result<Arc<Template>, RenderError> {
         let shown = self.path.display();
-        let source = std::fs::read_to_string(&self.path).map_err(|error| {
+        let source = crate::file::text(&self.path).map_err(|error| {
             let why = match error.kind() {
                 ErrorKind::NotFound => "there is no such file".to_owned(),
                 ErrorKind::InvalidData => "it is not UTF-8 text".to_owned(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use butler_core::simulator::inbox::{Answer, ReceivedRequest};
-use butler_tests::{Sender, World, a_failure, api, eventually};
+use butler_tests::{Proc, Sender, World, a_failure, api, eventually};
 use serde_json::Value;
 
 use crate::PROGRAM;
@@ -125,9 +125,8 @@ async fn whatever_arrives_the_program_goes_on() {
     assert!(!status["intake"]["rejected"].as_object().expect("reasons").is_empty(), "{status}");
 }
 
-#[cfg(unix)]
-#[tokio::test]
-async fn sigterm_ends_it_in_order() {
+/// Fifty messages, then an end that is asked for so.
+async fn ends_in_order(ask: impl AsyncFnOnce(&Proc)) {
     let world = World::new(PROGRAM).await;
     world.configure("");
     let mut butler = world.serve().await;
@@ -136,11 +135,22 @@ async fn sigterm_ends_it_in_order() {
         sender.failed(a_failure(number));
     }
     world.hook.wait_for(50).await;
-    butler.terminate();
+    ask(&butler).await;
     assert!(butler.ended().await.success(), "{}", butler.log());
     // All of it is settled: the next start sends nothing again.
     let butler = world.serve().await;
     Sender::to(&butler).failed(a_failure(99));
     let requests = world.hook.wait_for(51).await;
     assert_eq!(requests.len(), 51);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn sigterm_ends_it_in_order() {
+    ends_in_order(async |butler| butler.terminate().await).await;
+}
+
+#[tokio::test]
+async fn ctrl_c_ends_it_in_order() {
+    ends_in_order(async |butler| butler.press_ctrl_c().await).await;
 }

@@ -6,8 +6,6 @@ use insta::assert_snapshot;
 
 use crate::PROGRAM;
 
-// Windows has another tool to find the holder.
-#[cfg(unix)]
 #[tokio::test]
 async fn a_udp_port_in_use() {
     let world = World::new(PROGRAM).await;
@@ -22,7 +20,6 @@ async fn a_udp_port_in_use() {
     ");
 }
 
-#[cfg(unix)]
 #[tokio::test]
 async fn an_api_port_in_use() {
     let world = World::new(PROGRAM).await;
@@ -97,9 +94,6 @@ async fn a_second_process_on_the_same_store() {
     exit code 69
     butler-cli: the store `FOLDER/butler.db` is in use by process NUMBER. Stop that one first, or give this one a `[store] path` of its own
     ");
-    if cfg!(windows) {
-        return;
-    }
     let holder = world.run(&["serve"]).output().await;
     assert!(String::from_utf8_lossy(&holder.stderr).contains(&format!("process {}", butler.id())));
 }

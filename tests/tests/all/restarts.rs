@@ -8,15 +8,10 @@ use insta::assert_snapshot;
 
 use crate::PROGRAM;
 
-/// Ends it as a service manager does; where there are no signals, as a power loss does.
+/// Ends it as a service manager does.
 async fn end(mut butler: Proc) {
-    #[cfg(unix)]
-    {
-        butler.terminate();
-        assert!(butler.ended().await.success(), "{}", butler.log());
-    }
-    #[cfg(not(unix))]
-    butler.kill().await;
+    butler.terminate().await;
+    assert!(butler.ended().await.success(), "{}", butler.log());
 }
 
 #[tokio::test]
@@ -48,7 +43,6 @@ async fn twenty_events_across_a_restart_in_the_middle_of_an_outage_all_arrive_on
     assert!(taken.values().all(|count| *count == 1), "{taken:?}");
 }
 
-#[cfg(unix)]
 #[tokio::test]
 async fn a_second_signal_ends_it_at_once() {
     let world = World::new(PROGRAM).await;
@@ -59,9 +53,9 @@ async fn a_second_signal_ends_it_at_once() {
     let mut butler = world.run(&["serve", "--grace", "86400"]).ready().await;
     Sender::to(&butler).failed(a_failure(1));
     within("an attempt", gate.reached_by(1)).await;
-    butler.terminate();
+    butler.terminate().await;
     eventually("the first signal to be heard", async || butler.log().contains("Ending").then_some(())).await;
-    butler.terminate();
+    butler.terminate().await;
     assert_eq!(butler.ended().await.code(), Some(130));
     // What was under way goes on at the next start.
     gate.open();

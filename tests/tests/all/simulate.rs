@@ -39,13 +39,8 @@ async fn it_tells_of_tasks_that_end_and_knows_all_about_them() {
     .await;
     assert_ne!(result.id, Some(execution));
     assert!(client.task(told[0].task.task_id).await.unwrap().is_some());
-    #[cfg(unix)]
-    {
-        site.terminate();
-        assert_eq!(site.ended().await.code(), Some(0), "{}", site.log());
-    }
-    // Killed where there is no signal to send.
-    drop(site);
+    site.terminate().await;
+    assert_eq!(site.ended().await.code(), Some(0), "{}", site.log());
 }
 
 fn settings(world: &World, address: &str) -> RepositorySettings {
