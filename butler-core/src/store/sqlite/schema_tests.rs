@@ -18,7 +18,7 @@ fn open(path: &Path) -> Result<SqliteStore, StoreError> {
 
 /// What opening says, with the path left out.
 fn refusal(path: &Path) -> String {
-    let error = open(path).err().expect("a refusal");
+    let error = open(path).expect_err("a refusal");
     error.to_string().replace(&path.display().to_string(), "FILE").replace(&std::process::id().to_string(), "PID")
 }
 
@@ -64,6 +64,8 @@ fn refusals_name_the_file_the_reason_and_the_remedy() {
     std::fs::create_dir(path("folder.db")).unwrap();
     refused("a folder", &path("folder.db"));
     refused("no such folder", &path("nowhere").join("butler.db"));
+    assert_eq!(refusals.lines().count(), 6, "{refusals}");
+    // Systems have words of their own for some of it.
     #[cfg(unix)]
     insta::assert_snapshot!(refusals);
 }
