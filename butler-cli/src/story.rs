@@ -1,7 +1,7 @@
 //! What happened to an event, in words. Pure: from data to text.
 
 use butler_core::api::answers::{EventDetails, ListedDelivery, SinkDown};
-use butler_core::event::{Body, Event, Fact};
+use butler_core::event::{Body, Event, Fact, TaskOutcome};
 use butler_core::store::{AttemptRecord, DeliveryRecord, DeliveryState, EventRecord};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -105,7 +105,13 @@ fn facts(story: &EventDetails) -> String {
         }),
         fact("script log", &facts.script_log, |log| format!("{} lines", log.rows)),
     ];
-    let lines: String = lines.into_iter().flatten().collect();
+    let mut lines: String = lines.into_iter().flatten().collect();
+    if let Some(error) = facts.script_log.known().and_then(|log| log.error.as_ref()) {
+        let failed = story.record.event.kind.outcome() == Some(TaskOutcome::Failed);
+        let label = if failed { "why it failed" } else { "an error in it" };
+        lines += &format!("  {label}: {} (line {} of the script log)\n", cut(&error.text, 300), error.row);
+        lines.extend(error.statement.iter().map(|line| format!("    {}\n", cut(line, 200))));
+    }
     if lines.is_empty() { "  nothing was asked\n".to_owned() } else { lines }
 }
 

@@ -1,7 +1,9 @@
 //! Stories as people read them.
 
 use butler_core::api::answers::{EventDetails, IntakeStatus, ListedDelivery, SinkDown, Status};
-use butler_core::event::{Body, DeliveryId, Event, EventId, Fact, Facts, Kind, TaskEvent, TaskFacts, TaskOutcome, TaskType};
+use butler_core::event::{
+    Body, DeliveryId, Event, EventId, Fact, Facts, Kind, ScriptError, ScriptLog, TaskEvent, TaskFacts, TaskOutcome, TaskType,
+};
 use butler_core::pipeline::{HealthReport, SinkHealth, SiteHealth, SourceHealth, Unrouted};
 use butler_core::source::RejectReason;
 use butler_core::store::{AttemptRecord, DeliveryRecord, DeliveryState, EventRecord, JournalStats, RouteNote, Sighting};
@@ -61,6 +63,15 @@ fn details(deliveries: Vec<ListedDelivery>) -> EventDetails {
     let facts = Facts {
         task: Fact::Known(TaskFacts { name: "Reload sales".into(), ..TaskFacts::default() }),
         app: Fact::Missing { why: "the repository does not answer".into(), is_final: false },
+        script_log: Fact::Known(ScriptLog {
+            rows: 312,
+            error: Some(ScriptError {
+                text: "Error: Field 'Rate' not found".into(),
+                row: 310,
+                statement: vec!["0018 facts:".into(), "0019 LOAD Rate RESIDENT staging".into()],
+            }),
+            ..ScriptLog::default()
+        }),
         ..Facts::default()
     };
     let note = |route: &str, matched, why: &str| RouteNote { route: route.into(), matched, why: why.into() };
@@ -96,6 +107,10 @@ fn an_explanation_says_what_was_found_what_routes_said_and_how_each_delivery_sta
     What was found out
       task: Reload sales
       app: MISSING, the repository does not answer
+      script log: 312 lines
+      why it failed: Error: Field 'Rate' not found (line 310 of the script log)
+        0018 facts:
+        0019 LOAD Rate RESIDENT staging
 
     What the routes said
       no  finance: `stream` does not fit

@@ -33,8 +33,10 @@ pub struct Settings<'a> {
     pub route: &'a str,
     /// Further options of `mail`.
     pub mail: &'a str,
-    /// Further tables.
+    /// Further tables; `HOOK` and `SLACK` stand for where the webhook and the Slack channel listen.
     pub more: &'a str,
+    /// Files in the folder, by their names.
+    pub files: &'a [(&'a str, &'a str)],
 }
 
 impl Sense {
@@ -48,7 +50,9 @@ impl Sense {
         let slack = HttpInbox::start().await.expect("a port");
         let mail = SmtpInbox::start(SmtpOptions::default()).await.expect("a port");
         site.write_certificates(world.path("certs")).expect("certificates");
-        let Settings { site: more_of_site, route, mail: more_of_mail, more } = settings;
+        let Settings { site: more_of_site, route, mail: more_of_mail, more, files } = settings;
+        files.iter().for_each(|(name, text)| world.write(name, text));
+        let more = more.replace("HOOK", &world.hook.url("")).replace("SLACK", &slack.url("/services/T"));
         world.configure_all(&format!(
             r#"
             {site}
@@ -83,6 +87,17 @@ impl Sense {
         let butler = world.serve().await;
         let udp: SocketAddr = butler.address("udp").parse().expect("an address");
         site.send_datagrams_to(Some(udp));
+        Self { site, world, slack, mail, butler }
+    }
+
+    /// The same with another process: the first was killed, as a power loss would.
+    ///
+    /// # Panics
+    /// If the next does not start.
+    pub async fn restarted(self) -> Self {
+        let Self { site, world, slack, mail, butler } = self;
+        butler.kill().await;
+        let butler = world.serve().await;
         Self { site, world, slack, mail, butler }
     }
 

@@ -65,5 +65,6 @@ mod tests {
             }
         }
         assert_eq!(everything.routes[0].when.custom_property["Department"].0, ["Sales", "Finance"]);
+        assert_eq!(everything.routes[1].when.custom_property["Butler_SuccessAlert"].0, ["Yes"]);
     }
 }

@@ -284,6 +284,20 @@ pub struct ScriptLog {
     pub rows: u64,
     /// Characters in the whole log, in UTF-16 units, line ends included.
     pub characters: u64,
+    /// Why the reload failed, as far as the log says so. A script may go on after an error, so a reload that succeeded can have one too.
+    #[serde(default)]
+    pub error: Option<ScriptError>,
+}
+
+/// What a script log says of the error that ended the script; if none did, of the first one.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ScriptError {
+    /// The error in one line, without the time; a long one ends in `…`.
+    pub text: String,
+    /// Which line of the log it is; the first is 1.
+    pub row: u64,
+    /// The statement that failed, in the numbered lines of the log, without the time; of a long one the beginning, `…`, and the end.
+    pub statement: Vec<String>,
 }
 
 /// How many lines of a script log's ends are wanted.

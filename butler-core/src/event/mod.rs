@@ -12,8 +12,8 @@ mod names;
 
 pub use dedup::DedupKey;
 pub use facts::{
-    AppFacts, CustomProperty, Detail, ExecutionResult, ExecutionStatus, Fact, FactSheet, Facts, LogLines, Needs, Owner, ScriptLog,
-    TaskFacts,
+    AppFacts, CustomProperty, Detail, ExecutionResult, ExecutionStatus, Fact, FactSheet, Facts, LogLines, Needs, Owner, ScriptError,
+    ScriptLog, TaskFacts,
 };
 pub use kind::{Class, Kind, ParseKindError, TaskOutcome, TaskType};
 pub use names::{DeliveryId, EventId, SinkName, SiteName, SourceName, Target};

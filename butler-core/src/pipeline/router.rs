@@ -18,7 +18,8 @@ use crate::store::{Claim, ClaimToken, Interest, Journal, Routing, Settled, Store
 const MOST_AT_ONCE: usize = 256;
 /// The claim at which an event goes out without any look-up: two earlier ones never returned.
 const PLAIN_AT: u32 = 3;
-/// How often a task is asked about that goes on elsewhere, and for how long.
+/// How often a task is asked about that goes on elsewhere, soon at first and then less often; and for how long.
+const ASK_SOON: SignedDuration = SignedDuration::from_secs(5);
 const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(30);
 const ASK_FOR: SignedDuration = SignedDuration::from_hours(6);
 /// The router looks for work at least this often: for claims that ran out, and deferred events.
@@ -91,7 +92,7 @@ impl One {
         if event.kind.outcome() == Some(TaskOutcome::Unsettled) {
             let can_ask = self.plan.sites.get(&event.site).is_some_and(|site| site.enricher.is_some());
             if can_ask && now.duration_since(event.received) < ASK_FOR {
-                return self.defer(token, facts, now).await;
+                return self.defer(token, facts, now, again_after(now.duration_since(event.received))).await;
             }
             // Better a word too many: after so long, or where nobody can be asked, somebody should look.
             event.kind = as_failed(event.kind);
@@ -150,9 +151,9 @@ impl One {
     }
 
     /// Asks again later how it ended; what was found about the task itself is kept.
-    async fn defer(&self, token: ClaimToken, mut facts: Facts, now: Timestamp) {
+    async fn defer(&self, token: ClaimToken, mut facts: Facts, now: Timestamp, after: SignedDuration) {
         facts.result = Fact::Unasked;
-        let until = now.saturating_add(ASK_AGAIN).unwrap_or(Timestamp::MAX);
+        let until = now.saturating_add(after).unwrap_or(Timestamp::MAX);
         if let Err(error) = self.journal.defer(token, facts, until).await {
             tracing::error!(event = %token.event, %error, "An event can't be put off; it is claimed again when its claim runs out.");
         }
@@ -186,6 +187,11 @@ fn reached(routing: &Routing) -> Reached {
     }
 }
 
+/// When a task is asked about again that was told of so long ago.
+fn again_after(age: SignedDuration) -> SignedDuration {
+    (age / 4).clamp(ASK_SOON, ASK_AGAIN)
+}
+
 fn as_failed(kind: Kind) -> Kind {
     match kind {
         Kind::Task { task_type, .. } => Kind::Task { task_type, outcome: TaskOutcome::Failed },
@@ -202,4 +208,16 @@ fn further_keys(event: &Event, facts: &Facts) -> Vec<DedupKey> {
         by_result.into_iter().chain(by_execution)
     });
     ids.into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_is_asked_about_soon_and_then_less_often() {
+        let after = |seconds| again_after(SignedDuration::from_secs(seconds)).as_secs();
+        // A clock that was set back makes an event seem younger than new.
+        assert_eq!([-3600, 0, 20, 60, 120, 21_000].map(after), [5, 5, 5, 15, 30, 30]);
+    }
 }

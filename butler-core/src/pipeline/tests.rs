@@ -448,9 +448,9 @@ async fn a_distribute_task_is_asked_about_until_it_has_ended() {
     let mut event = a_new_event(1);
     event.kind = Kind::task(TaskOutcome::Unsettled);
     stage.submit(event).await;
-    stage.pass(Duration::from_secs(50)).await;
+    stage.pass(Duration::from_secs(9)).await;
     assert_eq!(sink.taken().len(), 0);
-    stage.pass(Duration::from_secs(50)).await;
+    stage.pass(Duration::from_secs(5)).await;
     assert_eq!(sink.taken()[0].body, "reload_task.failed owner=?");
 }
 

@@ -1,10 +1,11 @@
 //! The ends of a script log, taken while it streams by.
 //!
 //! A script log can be hundreds of megabytes; what is held of it is bounded: the first and the last lines that were asked for, and of each end no
-//! more than [`MAX_END`] bytes, of each line no more than [`MAX_LINE`].
+//! more than [`MAX_END`] bytes, of each line no more than [`MAX_LINE`]; and why the reload failed, wherever in the log that stands.
 
 use std::collections::VecDeque;
 
+use super::script_error::ErrorFinder;
 use crate::event::{LogLines, ScriptLog};
 
 /// Bytes kept of either end, at the most.
@@ -30,6 +31,7 @@ pub(super) struct LogEnds {
     tail_bytes: usize,
     rows: u64,
     characters: u64,
+    error: ErrorFinder,
 }
 
 impl LogEnds {
@@ -48,6 +50,7 @@ impl LogEnds {
             tail_bytes: 0,
             rows: 0,
             characters: 0,
+            error: ErrorFinder::default(),
         }
     }
 
@@ -71,7 +74,8 @@ impl LogEnds {
         if self.open {
             self.close_line();
         }
-        ScriptLog { head: self.head, tail: self.tail.into(), rows: self.rows, characters: self.characters }
+        let error = self.error.finish();
+        ScriptLog { head: self.head, tail: self.tail.into(), rows: self.rows, characters: self.characters, error }
     }
 
     fn bytes(&mut self, mut bytes: &[u8]) {
@@ -143,6 +147,7 @@ impl LogEnds {
         if line.contains(is_no_text) {
             line = line.replace(is_no_text, "\u{fffd}");
         }
+        self.error.line(&line);
         if !self.head_full {
             if self.head_bytes + line.len() <= MAX_END {
                 self.head_bytes += line.len();

@@ -2,7 +2,7 @@
 //!
 //! So far that is the repository (QRS), which knows tasks, apps, users and how executions went: [`RepositoryClient`] asks it, [`QlikError`] says
 //! why an answer could not be had. `client` is how one question is asked, `lookup` and `script_log` are the questions, `map` makes
-//! facts of the replies, and `circuit` knows whether the repository answers at all.
+//! facts of the replies, `script_error` finds in a script log why the reload failed, and `circuit` knows whether the repository answers at all.
 
 mod circuit;
 mod client;
@@ -13,6 +13,7 @@ mod filter;
 mod log_ends;
 mod lookup;
 pub(crate) mod map;
+mod script_error;
 mod script_log;
 
 pub use circuit::RepositoryState;

@@ -2,7 +2,7 @@
 //! as well.
 
 use super::Rendering;
-use crate::event::{Body, ExecutionResult, Kind, TaskEvent, TaskOutcome, TaskType};
+use crate::event::{Body, ExecutionResult, Kind, ScriptError, TaskEvent, TaskOutcome, TaskType};
 
 /// How the user of a task event is written. The log writes `DIRECTORY\user`, some installations with the backslash doubled, and what is shown
 /// of it differs by destination since long ago.
@@ -101,11 +101,23 @@ pub fn headline(rendering: &Rendering<'_>) -> String {
     one_line(&text)
 }
 
+/// What the script log says of an error, with what it is called: a reload that failed, failed for it.
+#[must_use]
+pub fn reason<'a>(rendering: &Rendering<'a>) -> Option<(&'static str, &'a ScriptError)> {
+    let error = rendering.facts.script_log.known()?.error.as_ref()?;
+    let label = match rendering.event.kind.outcome() {
+        Some(TaskOutcome::Failed) => "Why it failed",
+        _ => "Error in the script log",
+    };
+    Some((label, error))
+}
+
 /// The particulars, each with its label; only those that are known.
 #[must_use]
 pub fn lines(rendering: &Rendering<'_>) -> Vec<(&'static str, String)> {
     let facts = rendering.facts;
-    let mut lines = vec![("Site", rendering.site.name.to_string())];
+    let mut lines: Vec<_> = reason(rendering).map(|(label, error)| (label, error.text.clone())).into_iter().collect();
+    lines.push(("Site", rendering.site.name.to_string()));
     match &rendering.event.body {
         Body::Task(task) => {
             lines.push(("Task", task_name(task, rendering)));
@@ -210,6 +222,9 @@ pub fn plain_text(rendering: &Rendering<'_>, fault: Option<&str>) -> String {
     text.push_str("\n\n");
     for (label, line) in lines(rendering) {
         text.push_str(&format!("{label}: {line}\n"));
+    }
+    if let Some((_, error)) = reason(rendering).filter(|(_, error)| !error.statement.is_empty()) {
+        text.push_str(&format!("\nThe statement that failed:\n\n{}\n", error.statement.join("\n")));
     }
     let notes = notes(rendering);
     if !notes.is_empty() {

@@ -17,7 +17,8 @@
 //! Ours are `event` (the kind's name), `eventId`, `eventTime` (six forms), `headline` (the event in one line), `taskType`, `outcome`, `siteName`,
 //! `durationText` (`2 min 7 s`), `nextRun` (the next execution in local time, or that there is none),
 //! `missing` (a list: what was looked for in vain), `heldBack` (how many messages like this were held back), `notes` (a list: both of these in words, and
-//! whatever else has to be said), `scriptLogError` (why there is no script log) and `appOwnerEmails`.
+//! whatever else has to be said), `appOwnerEmails`, `scriptLogError` (why the reload failed, as the script log says it), `scriptLogErrorStatement` (the statement that
+//! failed, in the numbered lines of the log), `scriptLogErrorRow` (which line of the log it is) and `scriptLogMissing` (why there is no script log).
 //!
 //! An engine reload has `sessionId`, `userDirectory` and `userId` beside these. A notice has `title`, `text` and its own fields by their own names, and
 //! all of them in `fields` (a list of `name` and `value`).
@@ -97,7 +98,16 @@ pub fn needs(mentions: impl Fn(&str) -> bool, script_log: LogLines) -> Needs {
         "executionDetailsText",
         "scriptLogSize",
     ];
-    const SCRIPT_LOG: [&str; 5] = ["scriptLogHead", "scriptLogTail", "scriptLogSizeRows", "scriptLogSizeCharacters", "scriptLogError"];
+    const SCRIPT_LOG: [&str; 8] = [
+        "scriptLogHead",
+        "scriptLogTail",
+        "scriptLogSizeRows",
+        "scriptLogSizeCharacters",
+        "scriptLogError",
+        "scriptLogErrorStatement",
+        "scriptLogErrorRow",
+        "scriptLogMissing",
+    ];
     let any = |names: &[&str]| names.iter().any(|name| mentions(name));
     let lines = LogLines {
         head: if mentions("scriptLogHead") { script_log.head } else { 0 },
@@ -258,7 +268,11 @@ fn script_log(fields: &mut Map<String, Value>, rendering: &Rendering<'_>, wanted
     set(fields, "scriptLogSize", size.map(Value::from).or(characters.map(Value::from)));
     set(fields, "scriptLogSizeRows", log.known().map(|log| log.rows));
     set(fields, "scriptLogSizeCharacters", characters);
-    set(fields, "scriptLogError", log.missing().unwrap_or_default());
+    let error = log.known().and_then(|log| log.error.as_ref());
+    set(fields, "scriptLogError", error.map(|error| error.text.as_str()).unwrap_or_default());
+    set(fields, "scriptLogErrorStatement", error.map(|error| error.statement.join("\r\n")).unwrap_or_default());
+    set(fields, "scriptLogErrorRow", error.map(|error| error.row));
+    set(fields, "scriptLogMissing", log.missing().unwrap_or_default());
 }
 
 fn ours(fields: &mut Map<String, Value>, rendering: &Rendering<'_>) {
@@ -432,5 +446,19 @@ mod tests {
         assert_eq!(needs("{{{@root.scriptLogTail}}}").script_log, Some(LogLines { head: 0, tail: 4 }));
         assert_eq!(needs("{{lookup this 'scriptLogHead'}}").script_log, Some(LogLines { head: 3, tail: 0 }));
         assert!(needs("{{executionDuration.hours}}").result);
+        assert_eq!(needs("{{scriptLogError}}").script_log, Some(LogLines::default()));
+    }
+
+    #[test]
+    fn why_it_failed_is_a_field_of_its_own() {
+        const ALL: &str = "{{scriptLogError}}|{{scriptLogErrorStatement}}|{{scriptLogErrorRow}}|{{scriptLogMissing}}";
+        let sample = Sample::reload(TaskOutcome::Failed);
+        assert_eq!(
+            render(&sample, ALL),
+            "Error: Field 'Amount' not found in C:\\Data\\new\\sales.qvd <header>|0018 facts:\r\n0019 LOAD \"Region\" FROM [lib://Data/sales & more.qvd] (qvd)|310|"
+        );
+        assert_eq!(render(&Sample::reload(TaskOutcome::Success), ALL), "|||");
+        let unknown = render(&sample.unknown(), ALL);
+        assert!(unknown.starts_with("|||") && unknown.len() > 3, "{unknown}");
     }
 }

@@ -8,7 +8,7 @@ use uuid::{Uuid, uuid};
 
 use crate::event::{
     AppFacts, Body, CustomProperty, Detail, EngineReload, Event, EventId, ExecutionResult, ExecutionStatus, Fact, Facts, Kind, Notice,
-    Owner, ScriptLog, Target, TaskEvent, TaskFacts, TaskOutcome, TaskType,
+    Owner, ScriptError, ScriptLog, Target, TaskEvent, TaskFacts, TaskOutcome, TaskType,
 };
 use crate::sink::{Links, NamedLink, Rendering, SiteInfo, TargetRequest};
 
@@ -339,5 +339,10 @@ fn script_log(outcome: TaskOutcome) -> ScriptLog {
         tail: vec![line("60209.800", r#"LOAD "Region" FROM [lib://Data/sales & more.qvd] (qvd)"#), last],
         rows: 312,
         characters: 18_243,
+        error: (outcome == TaskOutcome::Failed).then(|| ScriptError {
+            text: r"Error: Field 'Amount' not found in C:\Data\new\sales.qvd <header>".into(),
+            row: 310,
+            statement: vec!["0018 facts:".into(), r#"0019 LOAD "Region" FROM [lib://Data/sales & more.qvd] (qvd)"#.into()],
+        }),
     }
 }

@@ -17,7 +17,10 @@ async fn it_tells_everybody_of_one_failed_reload_and_ends() {
         "* mail to bi-team@example.com after",
         "* mail to goran@example.com after",
         "* webhook, POST /failed-reloads after",
-        "Cannot open file: 'lib://Data/Sales.qvd'",
+        "the reason       Error: Cannot open file: 'lib://Data/Sales.qvd'",
+        "in 0019 LOAD * FROM [lib://Data/Sales.qvd] (qvd)",
+        "*Why it failed* Error: Cannot open file: 'lib://Data/Sales.qvd'",
+        "Why it failed: Error: Cannot open file: 'lib://Data/Sales.qvd'",
         "Everybody was told.",
     ] {
         assert!(told.contains(part), "no {part:?} in:\n{told}");

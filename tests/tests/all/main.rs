@@ -14,6 +14,8 @@ mod faults_templates;
 mod faults_usage;
 mod messages;
 mod outages;
+mod outcomes;
+mod outcomes_distribute;
 mod qrs;
 mod qrs_trouble;
 mod restarts;

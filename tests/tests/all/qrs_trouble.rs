@@ -17,6 +17,7 @@ const SHORT: Settings<'_> = Settings {
     route: "when.tag = \"nightly\"",
     mail: "",
     more: "[routing]\ndeciding_budget = \"1s\"\nshowing_budget = \"1s\"",
+    files: &[],
 };
 
 /// How long it took from the datagram to the last delivery.

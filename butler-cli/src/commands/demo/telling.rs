@@ -92,6 +92,12 @@ fn finds(facts: &Facts) -> String {
     if known.is_empty() {
         text += &row("it finds out", "nothing, and tells people all the same");
     }
+    if let Some(error) = facts.script_log.known().and_then(|log| log.error.as_ref()) {
+        text += &row("the reason", &error.text);
+        if let Some(line) = error.statement.last() {
+            text += &row("", &format!("in {line}"));
+        }
+    }
     for why in facts.missing() {
         text += &format!("   {:<16} {}\n", "it misses", paint(&cut(&why, WIDTH - 20), Colour::Yellow));
     }
