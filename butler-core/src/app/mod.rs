@@ -303,7 +303,7 @@ fn polls(
     };
     let alone = settings.plan.sites.len() == 1;
     let source = |poll: &QrsPollSettings| {
-        let client = clients.get(&poll.site)?;
+        let client = clients.by_site.get(&poll.site)?;
         let settings = QrsPollSettings { datagrams_at: listening(&poll.site), ..poll.clone() };
         let source = QrsPollSource::new(settings, Arc::clone(client), Arc::clone(store) as _, Arc::clone(clock));
         let source = if alone { source } else { source.named(format!("qrs_poll-{}", poll.site)) };
@@ -313,10 +313,11 @@ fn polls(
 }
 
 /// The clients of the sites' repositories, for whoever asks them.
-#[cfg(feature = "qlik")]
-type Clients = BTreeMap<SiteName, Arc<crate::qlik::RepositoryClient>>;
-#[cfg(not(feature = "qlik"))]
-type Clients = ();
+#[derive(Debug, Default)]
+struct Clients {
+    #[cfg(feature = "qlik")]
+    by_site: BTreeMap<SiteName, Arc<crate::qlik::RepositoryClient>>,
+}
 
 /// Gives each site somebody to ask: the embedder's own enricher, or the repository's client. The clients are shared by all who ask.
 fn connect(
@@ -325,7 +326,7 @@ fn connect(
     clock: &Arc<dyn Clock>,
     health: &Arc<Health>,
 ) -> Result<Clients, StartError> {
-    #[cfg_attr(not(feature = "qlik"), expect(clippy::let_unit_value, reason = "without repositories there are no clients"))]
+    #[cfg(feature = "qlik")]
     let mut clients = Clients::default();
     #[cfg(feature = "qlik")]
     for repository in std::mem::take(&mut settings.repositories) {
@@ -343,10 +344,10 @@ fn connect(
         if let Some(site) = settings.plan.sites.get_mut(&name) {
             site.enricher = Some(Arc::new(crate::enrich::QlikEnricher::new(Arc::clone(&client))));
         }
-        clients.insert(name, client);
+        clients.by_site.insert(name, client);
     }
     #[cfg(not(feature = "qlik"))]
-    let _ = (clock, health);
+    let (clients, _, _) = (Clients::default(), clock, health);
     for (name, enricher) in enrichers {
         match settings.plan.sites.get_mut(&name) {
             Some(site) => site.enricher = Some(enricher),
