@@ -1,5 +1,7 @@
 //! What happened to an event, in words. Pure: from data to text.
 
+use std::collections::BTreeMap;
+
 use butler_core::api::answers::{EventDetails, ListedDelivery, SinkDown};
 use butler_core::event::{Body, Event, Fact, TaskOutcome};
 use butler_core::store::{AttemptRecord, DeliveryRecord, DeliveryState, EventRecord};
@@ -57,12 +59,7 @@ pub(crate) fn explain(story: &EventDetails, zone: &TimeZone) -> String {
     let event = &story.record.event;
     let mut text = format!("{}: {}\n", event.kind, about(event));
     text += &format!("  event {}, site {}\n", event.id, event.site);
-    let first = story.sightings.first().map_or_else(String::new, |s| format!("{} at {}", s.source, time(s.at, zone)));
-    text += &format!("  first told by {first}");
-    text += &match story.record.sightings {
-        0 | 1 => "\n".to_owned(),
-        more => format!(", and {} more times; it is one event all the same\n", more - 1),
-    };
+    text += &told_by(story, zone);
     if matches!(&event.body, Body::Task(task) if task.names_unsure) && story.facts.task.known().is_none() {
         text += "  a `;` within a name leaves open where the task's name ends and the app's begins\n";
     }
@@ -91,6 +88,35 @@ pub(crate) fn explain(story: &EventDetails, zone: &TimeZone) -> String {
         text += &format!("    delivery {} (route {})\n", record.id, record.route);
     }
     text
+}
+
+/// Who told of an event, first and again.
+fn told_by(story: &EventDetails, zone: &TimeZone) -> String {
+    let Some((first, others)) = story.sightings.split_first() else { return "  nobody knows any more who told of it\n".to_owned() };
+    let mut text = format!("  first told by {} at {}", first.source, time(first.at, zone));
+    if story.record.sightings > 1 {
+        let mut times = BTreeMap::<&str, u64>::new();
+        others.iter().for_each(|sighting| *times.entry(sighting.source.as_str()).or_default() += 1);
+        let by: Vec<_> = times
+            .iter()
+            .map(|(source, times)| if *times == 1 { (*source).to_owned() } else { format!("{source} ({times} times)") })
+            .collect();
+        let by = if by.is_empty() { String::new() } else { format!(" by {}", by.join(", ")) };
+        text += &match story.record.sightings - 1 {
+            1 => format!(", and once more{by}; it is one event all the same"),
+            more => format!(", and {more} more times{by}; it is one event all the same"),
+        };
+    }
+    text.push('\n');
+    if story.sightings.iter().all(|sighting| is_reconciliation(sighting.source.as_str())) {
+        text += "  found by reconciliation: no datagram told of it\n";
+    }
+    text
+}
+
+/// Whether a source is one that reads from a repository what should have been told.
+fn is_reconciliation(source: &str) -> bool {
+    source == "qrs_poll" || source.starts_with("qrs_poll-")
 }
 
 fn facts(story: &EventDetails) -> String {

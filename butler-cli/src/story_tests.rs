@@ -85,6 +85,28 @@ fn details(deliveries: Vec<ListedDelivery>) -> EventDetails {
 }
 
 #[test]
+fn an_explanation_says_who_told_first_and_what_no_datagram_told() {
+    let told_by = |sources: &[&str]| {
+        let mut told = details(Vec::new());
+        told.sightings = sources.iter().map(|source| Sighting { source: (*source).into(), at: AT }).collect();
+        told.record.sightings = sources.len() as u64;
+        let text = story::explain(&told, &TimeZone::UTC);
+        text.lines().skip(2).take_while(|line| !line.is_empty()).map(|line| format!("{}\n", line.trim())).collect::<String>()
+    };
+    let text = [&["qrs_poll"][..], &["qrs_poll-prod", "qrs_poll-prod"], &["qrs_poll", "udp"], &["udp", "qrs_poll", "udp", "udp"]]
+        .map(told_by)
+        .concat();
+    insta::assert_snapshot!(text, @r#"
+    first told by qrs_poll at 2024-05-13 06:02:11
+    found by reconciliation: no datagram told of it
+    first told by qrs_poll-prod at 2024-05-13 06:02:11, and once more by qrs_poll-prod; it is one event all the same
+    found by reconciliation: no datagram told of it
+    first told by qrs_poll at 2024-05-13 06:02:11, and once more by udp; it is one event all the same
+    first told by udp at 2024-05-13 06:02:11, and 3 more times by qrs_poll, udp (2 times); it is one event all the same
+    "#);
+}
+
+#[test]
 fn an_explanation_says_what_was_found_what_routes_said_and_how_each_delivery_stands() {
     let down = SinkDown { since: AT, error: "connection refused".into() };
     let told = details(vec![

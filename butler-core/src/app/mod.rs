@@ -13,6 +13,8 @@ use crate::enrich::Enricher;
 use crate::event::SiteName;
 use crate::pipeline::{Health, Parts, Pipeline};
 use crate::sink::{Registry, SinkConfig};
+#[cfg(feature = "qlik")]
+use crate::source::qrs_poll::{QrsPollSettings, QrsPollSource};
 use crate::source::udp::{UdpSettings, UdpSource};
 use crate::source::{EventSource, Intake, SourceError};
 use crate::store::{Journal, PrunePolicy, Store, StoreError};
@@ -217,7 +219,8 @@ impl Builder {
             tracing::warn!("{}", warning.in_one_line());
         }
         let health = Arc::new(Health::default());
-        connect(&mut settings, enrichers, &clock, &health)?;
+        #[cfg_attr(not(feature = "qlik"), expect(unused_variables, reason = "without repositories nobody asks them"))]
+        let clients = connect(&mut settings, enrichers, &clock, &health)?;
         let store = match store {
             Some(store) => store,
             None => open_store(&settings.store, &clock)?,
@@ -238,6 +241,10 @@ impl Builder {
             for address in opened.open(source, &intake, &health).await? {
                 bound.push((name.to_string(), address.to_string()));
             }
+        }
+        #[cfg(feature = "qlik")]
+        for source in polls(&settings, &clients, &bound, &store, &clock) {
+            opened.open(source, &intake, &health).await?;
         }
         let policy = policy(&settings.store);
         let plan = Arc::new(settings.plan);
@@ -281,13 +288,46 @@ fn udp_names(addresses: &[UdpSettings]) -> Vec<String> {
     addresses.iter().enumerate().map(name).collect()
 }
 
-/// Gives each site somebody to ask: the embedder's own enricher, or the repository's client.
+/// The sources that read results from repositories: `qrs_poll`, or, of several sites, with the site in the name.
+#[cfg(feature = "qlik")]
+fn polls(
+    settings: &Settings,
+    clients: &Clients,
+    bound: &[(String, String)],
+    store: &Arc<dyn Store>,
+    clock: &Arc<dyn Clock>,
+) -> Vec<Arc<dyn EventSource>> {
+    let listening = |site: &SiteName| {
+        let (_, name) = settings.udp.iter().zip(udp_names(&settings.udp)).find(|(udp, _)| udp.site == *site)?;
+        bound.iter().find(|(known, _)| *known == name).map(|(_, address)| address.clone())
+    };
+    let alone = settings.plan.sites.len() == 1;
+    let source = |poll: &QrsPollSettings| {
+        let client = clients.by_site.get(&poll.site)?;
+        let settings = QrsPollSettings { datagrams_at: listening(&poll.site), ..poll.clone() };
+        let source = QrsPollSource::new(settings, Arc::clone(client), Arc::clone(store) as _, Arc::clone(clock));
+        let source = if alone { source } else { source.named(format!("qrs_poll-{}", poll.site)) };
+        Some(Arc::new(source) as Arc<dyn EventSource>)
+    };
+    settings.polls.iter().filter_map(source).collect()
+}
+
+/// The clients of the sites' repositories, for whoever asks them.
+#[derive(Debug, Default)]
+struct Clients {
+    #[cfg(feature = "qlik")]
+    by_site: BTreeMap<SiteName, Arc<crate::qlik::RepositoryClient>>,
+}
+
+/// Gives each site somebody to ask: the embedder's own enricher, or the repository's client. The clients are shared by all who ask.
 fn connect(
     settings: &mut Settings,
     enrichers: BTreeMap<SiteName, Arc<dyn Enricher>>,
     clock: &Arc<dyn Clock>,
     health: &Arc<Health>,
-) -> Result<(), StartError> {
+) -> Result<Clients, StartError> {
+    #[cfg(feature = "qlik")]
+    let mut clients = Clients::default();
     #[cfg(feature = "qlik")]
     for repository in std::mem::take(&mut settings.repositories) {
         let name = repository.site.clone();
@@ -300,19 +340,21 @@ fn connect(
                 });
             }
         });
+        let client = Arc::new(client);
         if let Some(site) = settings.plan.sites.get_mut(&name) {
-            site.enricher = Some(Arc::new(crate::enrich::QlikEnricher::new(Arc::new(client))));
+            site.enricher = Some(Arc::new(crate::enrich::QlikEnricher::new(Arc::clone(&client))));
         }
+        clients.by_site.insert(name, client);
     }
     #[cfg(not(feature = "qlik"))]
-    let _ = (clock, health);
+    let (clients, _, _) = (Clients::default(), clock, health);
     for (name, enricher) in enrichers {
         match settings.plan.sites.get_mut(&name) {
             Some(site) => site.enricher = Some(enricher),
             None => return Err(StartError::NoSuchSite(name)),
         }
     }
-    Ok(())
+    Ok(clients)
 }
 
 fn open_store(settings: &StoreSettings, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Store>, StartError> {

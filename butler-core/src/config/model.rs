@@ -53,6 +53,26 @@ pub struct SiteConfig {
     pub links: Option<Links>,
     /// A listening address of this site's own; needed where there are several sites.
     pub udp: Option<UdpConfig>,
+    /// What no datagram told is read from the repository.
+    pub reconcile: ReconcileConfig,
+}
+
+/// `[sites.NAME.reconcile]`: execution results are read from the repository, so that what no datagram told is found. It needs certificates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReconcileConfig {
+    /// Whether they are read at all.
+    pub enabled: bool,
+    /// The time from one reading to the next.
+    pub every: Period,
+    /// How far back is read after a time in which nothing was.
+    pub look_back: Period,
+}
+
+impl Default for ReconcileConfig {
+    fn default() -> Self {
+        Self { enabled: true, every: seconds(30), look_back: days(7) }
+    }
 }
 
 impl Default for SiteConfig {
@@ -71,6 +91,7 @@ impl Default for SiteConfig {
             time_zone: None,
             links: None,
             udp: None,
+            reconcile: ReconcileConfig::default(),
         }
     }
 }

@@ -141,7 +141,7 @@ impl Event {
     /// either way. The status that messages show says which it was.
     #[must_use]
     pub fn kind_with(&self, facts: &Facts) -> Kind {
-        let Kind::Task { outcome, .. } = self.kind else { return self.kind.clone() };
+        let Kind::Task { task_type, outcome } = self.kind else { return self.kind.clone() };
         let outcome = match (outcome, facts.result.known().and_then(|result| result.status.outcome())) {
             (TaskOutcome::Unsettled, Some(TaskOutcome::Aborted)) => TaskOutcome::Failed,
             (TaskOutcome::Unsettled, Some(known)) => known,
@@ -149,7 +149,7 @@ impl Event {
         };
         match facts.task.known() {
             Some(task) => Kind::Task { task_type: task.task_type, outcome },
-            None => Kind::Task { task_type: None, outcome },
+            None => Kind::Task { task_type, outcome },
         }
     }
 

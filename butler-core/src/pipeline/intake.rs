@@ -66,7 +66,10 @@ impl IntakeStage {
             match request {
                 IntakeRequest::Event(event, reply) => self.held.push(*event, Some(reply)),
                 IntakeRequest::Datagram(datagram) => match decode::to_event(&datagram) {
-                    Ok(event) => self.held.push(event, None),
+                    Ok(event) => {
+                        self.queue.counters().count_heard(&event.site);
+                        self.held.push(event, None);
+                    }
                     Err(rejection) => {
                         tracing::debug!(reason = %rejection.reason, detail = rejection.detail, "A datagram is not taken.");
                         self.queue.counters().reject(rejection, 1);

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+#[cfg(feature = "qlik")]
+use super::matching::{Answer, kind_fits};
 use crate::enrich::Enricher;
 use crate::event::{Class, CustomProperty, Kind, SinkName, SiteName};
 use crate::sink::{Links, Sink, SiteInfo};
@@ -28,6 +30,12 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Whether some route may want events of this kind. Who can't be told of a success need not hear of it.
+    #[cfg(feature = "qlik")]
+    pub(crate) fn may_want(&self, kind: &Kind) -> bool {
+        self.routes.iter().any(|route| kind_fits(&route.events, kind) != Answer::No)
+    }
+
     /// What messages say about a site; its name alone, if it was taken out of the configuration while its events waited.
     pub(super) fn site_info(&self, name: &SiteName) -> Arc<SiteInfo> {
         match self.sites.get(name) {

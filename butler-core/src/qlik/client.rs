@@ -53,6 +53,8 @@ pub struct RepositoryClient {
     pub(super) log_api: AtomicU8,
     /// Whether the repository has refused to look for executions by the scheduler's id.
     pub(super) no_execution_filter: AtomicBool,
+    /// Whether it has refused to look for executions by their state.
+    pub(super) no_status_filter: AtomicBool,
 }
 
 #[derive(Debug, Clone)]
@@ -152,6 +154,7 @@ impl RepositoryClient {
             caches: Caches::new(settings.cache),
             log_api: AtomicU8::new(script_log::UNKNOWN),
             no_execution_filter: AtomicBool::new(false),
+            no_status_filter: AtomicBool::new(false),
             clock,
             settings,
         })

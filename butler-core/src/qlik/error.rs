@@ -201,7 +201,7 @@ impl QlikError {
     }
 
     /// Whether it says that nobody would be answered now; an odd reply to one question does not.
-    pub(super) fn is_outage(&self) -> bool {
+    pub(crate) fn is_outage(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Timeout { .. } | Self::Certificate { .. } => true,
             Self::Unexpected { status, .. } => matches!(status, 502..=504),

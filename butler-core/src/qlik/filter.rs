@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use uuid::Uuid;
 
@@ -35,6 +36,25 @@ impl Filter {
         Self(format!("{path} eq '{}'", value.replace('\'', "''")))
     }
 
+    /// Those whose member `path` is this moment or a later one.
+    #[must_use]
+    pub fn since(path: &str, moment: Timestamp) -> Self {
+        Self(format!("{path} ge '{}'", date(moment)))
+    }
+
+    /// Those whose member `path` is a moment before this one.
+    #[must_use]
+    pub fn before(path: &str, moment: Timestamp) -> Self {
+        Self(format!("{path} lt '{}'", date(moment)))
+    }
+
+    /// Those whose member `path` is one of these numbers.
+    #[must_use]
+    pub fn any_number(path: &str, numbers: &[i64]) -> Self {
+        let each: Vec<_> = numbers.iter().map(|number| format!("{path} eq {number}")).collect();
+        Self(each.join(" or "))
+    }
+
     /// Both conditions. Over lists, each may be met by another element.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
@@ -52,6 +72,11 @@ impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// A date as the repository reads and writes it: in UTC, to the millisecond.
+fn date(moment: Timestamp) -> String {
+    moment.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
 }
 
 /// Percent-encodes everything that a URL could give a meaning.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::executions::EndedExecution;
 use crate::event::{AppFacts, CustomProperty, Detail, ExecutionResult, ExecutionStatus, Owner, TaskFacts, TaskType};
 
 /// The date that the repository writes where there is none.
@@ -106,6 +107,14 @@ pub(super) fn execution_result(result: &Value) -> ExecutionResult {
         details,
         certain: false,
     }
+}
+
+/// An execution of a list of those that have ended; none if it is nothing of the sort.
+pub(super) fn ended_execution(result: &Value) -> Option<EndedExecution> {
+    let stopped = moment(result["stopTime"].as_str()?)?;
+    let named = |members: [&str; 2]| members.into_iter().find_map(|member| identifier(result, member)).filter(|id| !id.is_nil());
+    let (task_id, app_id) = (named(["taskID", "taskId"]), named(["appID", "appId"]));
+    Some(EndedExecution { task_id, app_id, stopped, result: execution_result(result) })
 }
 
 /// The moment of a date of the repository; none for the one that stands for no date.

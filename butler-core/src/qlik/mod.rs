@@ -1,12 +1,13 @@
 //! Everything that talks to Qlik Sense.
 //!
 //! So far that is the repository (QRS), which knows tasks, apps, users and how executions went: [`RepositoryClient`] asks it, [`QlikError`] says
-//! why an answer could not be had. `client` is how one question is asked, `lookup` and `script_log` are the questions, `map` makes
+//! why an answer could not be had. `client` is how one question is asked, `lookup`, `executions` and `script_log` are the questions, `map` makes
 //! facts of the replies, `script_error` finds in a script log why the reload failed, and `circuit` knows whether the repository answers at all.
 
 mod circuit;
 mod client;
 mod error;
+mod executions;
 #[cfg(all(test, feature = "testkit"))]
 pub(crate) mod fake;
 mod filter;
@@ -19,6 +20,7 @@ mod script_log;
 pub use circuit::RepositoryState;
 pub use client::RepositoryClient;
 pub use error::{QlikError, Request};
+pub use executions::{EndedExecution, EndedSpan};
 pub use filter::Filter;
 pub use lookup::About;
 

@@ -1,7 +1,7 @@
 //! The way in: from the sources to the journal, through one bounded queue.
 
 use std::cmp::Reverse;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -144,6 +144,7 @@ pub struct IntakeCounters {
     queued: AtomicUsize,
     queued_bytes: AtomicUsize,
     rejected: [AtomicU64; RejectReason::ALL.len()],
+    heard: Mutex<BTreeMap<SiteName, u64>>,
     recent: Mutex<Recent>,
 }
 
@@ -192,6 +193,20 @@ impl IntakeCounters {
         let mut all: Vec<_> = recent.by_reason.iter().flatten().collect();
         all.sort_unstable_by_key(|(number, _)| Reverse(*number));
         all.into_iter().map(|(_, rejection)| rejection.clone()).collect()
+    }
+
+    /// Datagrams of a site that told of something.
+    pub fn heard(&self, site: &SiteName) -> u64 {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).get(site).copied().unwrap_or_default()
+    }
+
+    /// Counts a datagram that told of something.
+    pub(crate) fn count_heard(&self, site: &SiteName) {
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        match heard.get_mut(site) {
+            Some(count) => *count += 1,
+            None => drop(heard.insert(site.clone(), 1)),
+        }
     }
 
     /// Counts what the journal said about handed-in events.

@@ -5,6 +5,8 @@
 
 pub mod decode;
 mod intake;
+#[cfg(feature = "qlik")]
+pub mod qrs_poll;
 pub mod udp;
 
 pub use intake::{Datagram, Intake, IntakeCounters, IntakeError, IntakeQueue, IntakeRequest, RejectReason, Rejection};

@@ -19,7 +19,7 @@ async fn what_init_writes_needs_certificates_and_secrets_and_nothing_else() {
     2 things are wrong with the configuration:
     butler.toml:15: sites.prod.certificates: there is no folder `FOLDER/certs`
       export them in the QMC (Certificates, with this machine's name, in platform independent PEM format, without a password) and put `client.pem`, `client_key.pem` and `root.pem` there
-    butler.toml:32: sinks.ops.options.webhook_url: the environment variable `SLACK_WEBHOOK` is not set; set it before the program starts
+    butler.toml:38: sinks.ops.options.webhook_url: the environment variable `SLACK_WEBHOOK` is not set; set it before the program starts
     ");
     world.export_certificates();
     let checked = world.run(&["check"]).env("SLACK_WEBHOOK", "https://hooks.example.com/services/1").output().await;

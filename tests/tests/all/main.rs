@@ -18,6 +18,7 @@ mod outcomes;
 mod outcomes_distribute;
 mod qrs;
 mod qrs_trouble;
+mod reconcile;
 mod restarts;
 mod simulate;
 

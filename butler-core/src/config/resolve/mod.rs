@@ -1,6 +1,8 @@
 //! From what is written to what is built: everything that the program is put together from, or everything that is wrong.
 
 mod address;
+#[cfg(feature = "qlik")]
+mod reconcile;
 mod routes;
 mod sinks;
 mod sites;
@@ -15,6 +17,8 @@ use super::load::{Config, ConfigError};
 use super::model::{LogConfig, StoreType};
 use super::values::Period;
 use crate::clock::{Clock, SystemClock};
+#[cfg(feature = "qlik")]
+use crate::event::{Kind, TaskOutcome};
 use crate::pipeline::{Budgets, Plan};
 use crate::sink::Registry;
 use crate::source::udp::UdpSettings;
@@ -27,6 +31,9 @@ pub struct Settings {
     /// The repositories that can be asked, one for each site that has certificates.
     #[cfg(feature = "qlik")]
     pub repositories: Vec<crate::qlik::RepositorySettings>,
+    /// How the results of these are read, where they are. None says where datagrams come in: that is known once it is listened.
+    #[cfg(feature = "qlik")]
+    pub polls: Vec<crate::source::qrs_poll::QrsPollSettings>,
     /// Where datagrams are received.
     pub udp: Vec<UdpSettings>,
     /// What outlives the process.
@@ -94,10 +101,18 @@ impl Config {
         if !issues.is_empty() {
             return Err(ConfigError::Invalid(issues));
         }
+        let plan = Plan { sites: sites.plans, sinks, routes, fallback, budgets };
+        #[cfg(feature = "qlik")]
+        let polls = {
+            let successes = plan.may_want(&Kind::task(TaskOutcome::Success));
+            sites.polls.into_iter().map(|poll| crate::source::qrs_poll::QrsPollSettings { successes, ..poll }).collect()
+        };
         Ok(Settings {
-            plan: Plan { sites: sites.plans, sinks, routes, fallback, budgets },
+            plan,
             #[cfg(feature = "qlik")]
             repositories: sites.repositories,
+            #[cfg(feature = "qlik")]
+            polls,
             udp,
             store,
             api,

@@ -20,6 +20,8 @@ pub(super) struct Sites {
     pub(super) plans: BTreeMap<SiteName, SitePlan>,
     #[cfg(feature = "qlik")]
     pub(super) repositories: Vec<crate::qlik::RepositorySettings>,
+    #[cfg(feature = "qlik")]
+    pub(super) polls: Vec<crate::source::qrs_poll::QrsPollSettings>,
 }
 
 pub(super) fn resolve(config: &Config, issues: &mut Issues) -> Sites {
@@ -57,7 +59,7 @@ fn one(config: &Config, name: &str, site: &SiteConfig, sites: &mut Sites, issues
         issues.at_with_help("user", "names no user of Qlik Sense", "write `user = \"UserDirectory=INTERNAL; UserId=sa_repository\"`");
     }
     let time_zone = time_zone(site, issues);
-    repository(config, name, site, sites, issues);
+    repository(config, name, (site, &time_zone), sites, issues);
     let links = site.links.clone().unwrap_or_else(|| config.links.clone());
     let info = Arc::new(SiteInfo { name: name.into(), links, time_zone });
     sites.plans.insert(name.into(), SitePlan { info, enricher: None });
@@ -78,7 +80,8 @@ fn time_zone(site: &SiteConfig, issues: &mut Issues) -> TimeZone {
 }
 
 #[cfg(feature = "qlik")]
-fn repository(config: &Config, name: &str, site: &SiteConfig, sites: &mut Sites, issues: &mut Issues) {
+fn repository(config: &Config, name: &str, (site, zone): (&SiteConfig, &TimeZone), sites: &mut Sites, issues: &mut Issues) {
+    let poll = super::reconcile::resolve(config, name, (site, zone), issues);
     let Some(files) = super::super::certificates::find(config, site, issues) else { return };
     sites.repositories.push(crate::qlik::RepositorySettings {
         site: name.into(),
@@ -92,10 +95,11 @@ fn repository(config: &Config, name: &str, site: &SiteConfig, sites: &mut Sites,
         timeout: site.timeout.0,
         cache: site.cache.0,
     });
+    sites.polls.extend(poll);
 }
 
 #[cfg(not(feature = "qlik"))]
-fn repository(_config: &Config, _name: &str, site: &SiteConfig, _sites: &mut Sites, issues: &mut Issues) {
+fn repository(_config: &Config, _name: &str, (site, _): (&SiteConfig, &TimeZone), _sites: &mut Sites, issues: &mut Issues) {
     if site.certificates.is_some() {
         issues.warn("certificates", "the repository is not asked: its client is not part of this build; build with feature `qlik`");
     }

@@ -1,5 +1,6 @@
 //! The sorts of objects that the repository keeps.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -12,10 +13,15 @@ pub(super) struct Pick {
     pub(super) id: Option<Uuid>,
     /// The scheduler's id, of executions.
     pub(super) execution: Option<Uuid>,
+    /// When executions ended, at the earliest and at the latest.
+    pub(super) stopped: Range,
 }
 
+/// From when to when, both included; open where there is none.
+pub(super) type Range = (Option<Timestamp>, Option<Timestamp>);
+
 impl Pick {
-    pub(super) const ALL: Self = Self { id: None, execution: None };
+    pub(super) const ALL: Self = Self { id: None, execution: None, stopped: (None, None) };
 
     pub(super) fn id(id: Uuid) -> Self {
         Self { id: Some(id), ..Self::ALL }
@@ -61,7 +67,14 @@ impl Collection {
             Self::Stream => state.streams.iter().filter(|stream| wanted(stream.id)).map(|stream| view.stream(stream)).collect(),
             Self::ExecutionResult => {
                 let picked = |own: Uuid| pick.execution.is_none_or(|id| id == own);
-                let here = state.executions.iter().filter(|execution| wanted(execution.id) && picked(execution.execution_id));
+                let (first, last) = pick.stopped;
+                // One that goes on has a stop time too, which is before all others.
+                let in_time =
+                    |stop: Option<Timestamp>| first.is_none_or(|first| stop >= Some(first)) && last.is_none_or(|last| stop <= Some(last));
+                let here = state
+                    .executions
+                    .iter()
+                    .filter(|execution| wanted(execution.id) && picked(execution.execution_id) && in_time(execution.stop));
                 here.map(|execution| view.execution_result(execution)).collect()
             }
             _ => {

@@ -40,4 +40,6 @@ pub struct Execution {
     pub result_id: Uuid,
     /// The datagram that the site's log appender sends about it.
     pub datagram: Vec<u8>,
+    /// It got lost on its way; see [`Site::lose_datagrams`](super::Site::lose_datagrams).
+    pub lost: bool,
 }

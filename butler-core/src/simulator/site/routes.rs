@@ -47,6 +47,7 @@ pub(super) fn reply(shared: &Arc<Shared>, asked: &SiteRequest, truth: Truth) -> 
         ["reloadtask", id, "scriptlogfile"] => with_id(id, |id| script_log_new(view, id, asked)),
         [name] => list(shared, view, name, asked, truth, Collection::condensed),
         [name, "full"] => list(shared, view, name, asked, truth, |_, _, whole| whole),
+        [name, "count"] => count(shared, view, name, asked),
         // Real repositories know no single task of any type; each type has its own place.
         ["task", _] => Reply::not_found(),
         [name, id] => with_id(id, |id| single(view, name, id, truth)),
@@ -78,19 +79,38 @@ fn list(
 ) -> Reply {
     let Some(collection) = Collection::read(name) else { return Reply::not_found() };
     let shown = |objects: Vec<Value>| Reply::json(&objects.into_iter().map(|object| show(collection, view, object)).collect());
-    let Some(text) = asked.parameter("filter") else { return shown(collection.objects(view, Pick::ALL)) };
-    let parsed = text.parse::<Filter>().ok().filter(|filter| makes_sense(filter, shared.shapes.of(collection)));
-    let Some(filter) = parsed else { return Reply::text(400, format!("Cannot parse the expression: {text}")) };
-    match truth {
-        Truth::Told => {
-            let candidates = collection.objects(view, Pick { id: filter.pinned("id"), execution: filter.pinned("executionID") });
-            shown(candidates.into_iter().filter(|object| fits(&filter, object)).collect())
-        }
-        Truth::Lie => {
+    match (wanted(shared, collection, asked), truth) {
+        (Err(refusal), _) => refusal,
+        (Ok(None), _) => shown(collection.objects(view, Pick::ALL)),
+        (Ok(Some(filter)), Truth::Told) => shown(fitting(view, collection, &filter)),
+        (Ok(Some(filter)), Truth::Lie) => {
             let other = collection.objects(view, Pick::ALL).into_iter().find(|object| !fits(&filter, object));
             shown(other.into_iter().collect())
         }
     }
+}
+
+/// How many objects fit.
+fn count(shared: &Shared, view: View<'_>, name: &str, asked: &SiteRequest) -> Reply {
+    let Some(collection) = Collection::read(name) else { return Reply::not_found() };
+    let count = match wanted(shared, collection, asked) {
+        Err(refusal) => return refusal,
+        Ok(None) => collection.objects(view, Pick::ALL).len(),
+        Ok(Some(filter)) => fitting(view, collection, &filter).len(),
+    };
+    Reply::json(&json!({ "value": count }))
+}
+
+/// The filter of a request, if it has one.
+fn wanted(shared: &Shared, collection: Collection, asked: &SiteRequest) -> Result<Option<Filter>, Reply> {
+    let Some(text) = asked.parameter("filter") else { return Ok(None) };
+    let parsed = text.parse::<Filter>().ok().filter(|filter| makes_sense(filter, shared.shapes.of(collection)));
+    parsed.map(Some).ok_or_else(|| Reply::text(400, format!("Cannot parse the expression: {text}")))
+}
+
+fn fitting(view: View<'_>, collection: Collection, filter: &Filter) -> Vec<Value> {
+    let pick = Pick { id: filter.pinned("id"), execution: filter.pinned("executionID"), stopped: filter.range("stopTime") };
+    collection.objects(view, pick).into_iter().filter(|object| fits(filter, object)).collect()
 }
 
 /// The ticket for an execution's script log.

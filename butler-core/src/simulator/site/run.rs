@@ -33,7 +33,7 @@ pub(super) fn begin(shared: &Arc<Shared>, run: Run) -> Result<Running, RunError>
         (task, app, result)
     };
     let course = Course::start(Arc::clone(&shared.clock), shared.pace, planned(shared, &task, run.outcome));
-    let mut running = Running { shared: Arc::clone(shared), task, app, run, execution, result, course, datagram: Vec::new() };
+    let mut running = Running { shared: Arc::clone(shared), task, app, run, execution, result, course, datagram: Vec::new(), lost: false };
     running.trigger();
     Ok(running)
 }
@@ -59,6 +59,7 @@ pub(super) struct Running {
     result: Uuid,
     course: Course,
     datagram: Vec<u8>,
+    lost: bool,
 }
 
 impl Running {
@@ -72,6 +73,7 @@ impl Running {
             execution_id: self.execution,
             result_id: self.result,
             datagram: self.datagram,
+            lost: self.lost,
         };
         // It may be that nobody listens.
         let _ = self.shared.ended.send(execution.clone());
@@ -212,7 +214,8 @@ impl Running {
             names_unsure: false,
         };
         self.datagram = encode(&Message::Scheduler(SchedulerMessage { outcome, task }));
-        match self.shared.datagrams_to() {
+        self.lost = self.shared.loses_datagram();
+        match self.shared.datagrams_to().filter(|_| !self.lost) {
             Some(to) => send(&self.datagram, to).await.map_err(|why| RunError::Send { to, why }),
             None => Ok(()),
         }

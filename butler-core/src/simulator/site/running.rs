@@ -151,6 +151,11 @@ impl Site {
         self.shared.send_datagrams_to(to);
     }
 
+    /// Has a share of the log datagrams get lost from now on, as on a bad network: `0.3` for three of ten, `0.0` for none. The same seed loses the same ones.
+    pub fn lose_datagrams(&self, share: f64, seed: u64) {
+        self.shared.lose_datagrams(share, seed);
+    }
+
     /// Runs a task to its end, which comes at once or after a while, as the [`Pace`] says; then the datagram about it is sent.
     ///
     /// # Errors

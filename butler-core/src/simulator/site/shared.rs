@@ -30,6 +30,8 @@ pub(super) struct Shared {
     pub(super) ended: broadcast::Sender<Execution>,
     state: Mutex<SiteState>,
     datagrams_to: Mutex<Option<SocketAddr>>,
+    /// Which share of the datagrams gets lost, and what decides about each.
+    losses: Mutex<Option<(f64, fastrand::Rng)>>,
     /// What goes on by itself: runs that were started through the repository. It ends with the site.
     background: Mutex<JoinSet<()>>,
 }
@@ -46,6 +48,7 @@ impl Shared {
             ended: broadcast::Sender::new(REMEMBERED),
             state: Mutex::new(state),
             datagrams_to: Mutex::new(datagrams_to),
+            losses: Mutex::default(),
             background: Mutex::default(),
         }
     }
@@ -60,6 +63,16 @@ impl Shared {
 
     pub(super) fn send_datagrams_to(&self, to: Option<SocketAddr>) {
         *self.datagrams_to.lock().unwrap_or_else(PoisonError::into_inner) = to;
+    }
+
+    pub(super) fn lose_datagrams(&self, share: f64, seed: u64) {
+        *self.losses.lock().unwrap_or_else(PoisonError::into_inner) = (share > 0.0).then(|| (share, fastrand::Rng::with_seed(seed)));
+    }
+
+    /// Whether the next datagram gets lost on its way.
+    pub(super) fn loses_datagram(&self) -> bool {
+        let mut losses = self.losses.lock().unwrap_or_else(PoisonError::into_inner);
+        losses.as_mut().is_some_and(|(share, random)| random.f64() < *share)
     }
 
     pub(super) fn in_background(&self, work: impl Future<Output = ()> + Send + 'static) {

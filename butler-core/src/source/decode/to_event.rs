@@ -20,18 +20,20 @@ const ENGINE_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 pub fn to_event(datagram: &Datagram) -> Result<NewEvent, Rejection> {
     let Datagram { bytes, from, site, source, received } = datagram;
     let message = decode(bytes).map_err(|error| Rejection { at: *received, reason: error.reason, from: *from, detail: error.detail })?;
-    let (kind, key, body) = match message {
+    let (kind, keys, body) = match message {
         Message::Scheduler(message) => {
             let kind = Kind::task(message.outcome);
-            let key = match message.task.execution_id {
-                Some(execution) => DedupKey::execution(site, &kind, execution),
-                None => DedupKey::task_time(site, &kind, message.task.task_id, *received),
-            };
-            (kind, Some(key), Body::Task(message.task))
+            // By the time it is recognised only by whoever names no execution either.
+            let time = DedupKey::task_time(site, &kind, message.task.task_id, *received);
+            let keys = message.task.execution_id.map(|execution| DedupKey::execution(site, &kind, execution)).into_iter().chain([time]);
+            (kind, keys.collect(), Body::Task(message.task))
         }
-        Message::Engine(reload) => (Kind::EngineReloadFailed, engine_key(site, &reload, *received), Body::EngineReload(reload)),
+        Message::Engine(reload) => {
+            let key = engine_key(site, &reload, *received);
+            (Kind::EngineReloadFailed, key.into_iter().collect(), Body::EngineReload(reload))
+        }
     };
-    Ok(NewEvent { site: site.clone(), kind, at: *received, source: source.clone(), keys: key.into_iter().collect(), body })
+    Ok(NewEvent { site: site.clone(), kind, at: *received, source: source.clone(), keys, body })
 }
 
 /// The key of a line of the engine: all that tells it from another, the node's time to the millisecond above all. A line without a time has none, because

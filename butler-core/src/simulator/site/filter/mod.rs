@@ -17,6 +17,7 @@ pub(super) use matching::{fits, makes_sense};
 
 use std::fmt;
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
 /// A condition on objects.
@@ -91,6 +92,29 @@ impl Filter {
             }
             Self::And(all) => all.iter().find_map(|filter| filter.pinned(path)),
             _ => None,
+        }
+    }
+}
+
+impl Filter {
+    /// Between which moments, both included, the member `path` of every object has to be, as far as the filter leaves no choice.
+    pub(super) fn range(&self, path: &str) -> (Option<Timestamp>, Option<Timestamp>) {
+        match self {
+            Self::Condition(Condition { path: own, op, value: Value::Text(text) })
+                if own.len() == 1 && own[0].eq_ignore_ascii_case(path) =>
+            {
+                let moment = text.parse().ok();
+                match op {
+                    Op::Gt | Op::Ge => (moment, None),
+                    Op::Lt | Op::Le => (None, moment),
+                    _ => (None, None),
+                }
+            }
+            Self::And(all) => all
+                .iter()
+                .map(|filter| filter.range(path))
+                .fold((None, None), |(first, last), (from, to)| (first.max(from), [last, to].into_iter().flatten().min())),
+            _ => (None, None),
         }
     }
 }
