@@ -50,6 +50,8 @@ pub mod event;
 #[cfg(feature = "http-client")]
 pub mod http_client;
 mod listen;
+#[cfg(feature = "qlik")]
+pub mod monitor;
 pub mod pipeline;
 #[cfg(feature = "qlik")]
 pub mod qlik;

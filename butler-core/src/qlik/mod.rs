@@ -14,12 +14,14 @@ mod log_ends;
 mod lookup;
 pub(crate) mod map;
 mod script_log;
+mod standing;
 
 pub use circuit::RepositoryState;
 pub use client::RepositoryClient;
 pub use error::{QlikError, Request};
 pub use filter::Filter;
 pub use lookup::About;
+pub use standing::{LatestExecution, TaskStanding};
 
 use std::path::PathBuf;
 use std::time::Duration;

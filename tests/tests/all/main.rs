@@ -18,6 +18,7 @@ mod qrs;
 mod qrs_trouble;
 mod restarts;
 mod simulate;
+mod task_watch;
 
 /// The program under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_butler-under-test");

@@ -1,6 +1,8 @@
 //! From what is written to what is built: everything that the program is put together from, or everything that is wrong.
 
 mod address;
+#[cfg(feature = "qlik")]
+mod monitor;
 mod routes;
 mod sinks;
 mod sites;
@@ -29,6 +31,9 @@ pub struct Settings {
     pub repositories: Vec<crate::qlik::RepositorySettings>,
     /// Where datagrams are received.
     pub udp: Vec<UdpSettings>,
+    /// What of all tasks is watched, if they are to be.
+    #[cfg(feature = "qlik")]
+    pub task_watch: Option<crate::monitor::tasks::TaskWatchRules>,
     /// What outlives the process.
     pub store: StoreSettings,
     /// The HTTP server, if there is to be one.
@@ -85,6 +90,8 @@ impl Config {
         let sinks = sinks::resolve(self, registry, &clock, &mut issues);
         let (routes, fallback) = routes::resolve(self, &mut issues);
         sinks::unused(self, &mut issues);
+        #[cfg(feature = "qlik")]
+        let task_watch = monitor::task_watch(self, &routes, !sites.repositories.is_empty(), &mut issues);
         let budgets = issues.within("routing", |issues| {
             let (deciding, showing) = (self.routing.deciding_budget, self.routing.showing_budget);
             positive(deciding, "deciding_budget", issues);
@@ -99,6 +106,8 @@ impl Config {
             #[cfg(feature = "qlik")]
             repositories: sites.repositories,
             udp,
+            #[cfg(feature = "qlik")]
+            task_watch,
             store,
             api,
             log: self.log,
