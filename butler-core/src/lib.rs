@@ -51,6 +51,8 @@ mod file;
 #[cfg(feature = "http-client")]
 pub mod http_client;
 mod listen;
+#[cfg(feature = "qlik")]
+pub mod monitor;
 pub mod pipeline;
 #[cfg(feature = "qlik")]
 pub mod qlik;

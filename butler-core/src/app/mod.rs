@@ -219,7 +219,6 @@ impl Builder {
             tracing::warn!("{}", warning.in_one_line());
         }
         let health = Arc::new(Health::default());
-        #[cfg_attr(not(feature = "qlik"), expect(unused_variables, reason = "without repositories nobody asks them"))]
         let clients = connect(&mut settings, enrichers, &clock, &health)?;
         let store = match store {
             Some(store) => store,
@@ -236,7 +235,8 @@ impl Builder {
         let mut opened = sources::Sources::new(Arc::clone(&clock));
         let udp = settings.udp.iter().zip(udp_names(&settings.udp));
         let udp = udp.map(|(udp, name)| Arc::new(UdpSource::new(udp.clone(), Arc::clone(&clock)).named(name)) as Arc<dyn EventSource>);
-        for source in udp.chain(sources) {
+        let watches = watches(&settings, &clients, &store, &clock);
+        for source in udp.chain(watches).chain(sources) {
             let name = source.name();
             for address in opened.open(source, &intake, &health).await? {
                 bound.push((name.to_string(), address.to_string()));
@@ -288,6 +288,12 @@ fn udp_names(addresses: &[UdpSettings]) -> Vec<String> {
     addresses.iter().enumerate().map(name).collect()
 }
 
+/// The repositories' clients, by site; shared by all who ask.
+#[cfg(feature = "qlik")]
+type Clients = BTreeMap<SiteName, Arc<crate::qlik::RepositoryClient>>;
+#[cfg(not(feature = "qlik"))]
+type Clients = BTreeMap<SiteName, std::convert::Infallible>;
+
 /// The sources that read results from repositories: `qrs_poll`, or, of several sites, with the site in the name.
 #[cfg(feature = "qlik")]
 fn polls(
@@ -303,7 +309,7 @@ fn polls(
     };
     let alone = settings.plan.sites.len() == 1;
     let source = |poll: &QrsPollSettings| {
-        let client = clients.by_site.get(&poll.site)?;
+        let client = clients.get(&poll.site)?;
         let settings = QrsPollSettings { datagrams_at: listening(&poll.site), ..poll.clone() };
         let source = QrsPollSource::new(settings, Arc::clone(client), Arc::clone(store) as _, Arc::clone(clock));
         let source = if alone { source } else { source.named(format!("qrs_poll-{}", poll.site)) };
@@ -312,21 +318,13 @@ fn polls(
     settings.polls.iter().filter_map(source).collect()
 }
 
-/// The clients of the sites' repositories, for whoever asks them.
-#[derive(Debug, Default)]
-struct Clients {
-    #[cfg(feature = "qlik")]
-    by_site: BTreeMap<SiteName, Arc<crate::qlik::RepositoryClient>>,
-}
-
-/// Gives each site somebody to ask: the embedder's own enricher, or the repository's client. The clients are shared by all who ask.
+/// Gives each site somebody to ask: the embedder's own enricher, or the repository's client.
 fn connect(
     settings: &mut Settings,
     enrichers: BTreeMap<SiteName, Arc<dyn Enricher>>,
     clock: &Arc<dyn Clock>,
     health: &Arc<Health>,
 ) -> Result<Clients, StartError> {
-    #[cfg(feature = "qlik")]
     let mut clients = Clients::default();
     #[cfg(feature = "qlik")]
     for repository in std::mem::take(&mut settings.repositories) {
@@ -344,10 +342,10 @@ fn connect(
         if let Some(site) = settings.plan.sites.get_mut(&name) {
             site.enricher = Some(Arc::new(crate::enrich::QlikEnricher::new(Arc::clone(&client))));
         }
-        clients.by_site.insert(name, client);
+        clients.insert(name, client);
     }
     #[cfg(not(feature = "qlik"))]
-    let (clients, _, _) = (Clients::default(), clock, health);
+    let _ = (clock, health, &mut clients);
     for (name, enricher) in enrichers {
         match settings.plan.sites.get_mut(&name) {
             Some(site) => site.enricher = Some(enricher),
@@ -355,6 +353,26 @@ fn connect(
         }
     }
     Ok(clients)
+}
+
+/// The watch of each site's tasks, if they are to be watched.
+#[cfg(feature = "qlik")]
+fn watches(settings: &Settings, clients: &Clients, store: &Arc<dyn Store>, clock: &Arc<dyn Clock>) -> Vec<Arc<dyn EventSource>> {
+    use crate::monitor::tasks::{TaskWatch, TaskWatchSite};
+    let Some(rules) = settings.task_watch else { return Vec::new() };
+    let watch = |(name, client): (&SiteName, &Arc<crate::qlik::RepositoryClient>)| {
+        let zone = settings.plan.sites.get(name).map(|site| site.info.time_zone.clone());
+        let site = TaskWatchSite { client: Arc::clone(client), time_zone: zone.unwrap_or(jiff::tz::TimeZone::UTC) };
+        let watch = TaskWatch::new(site, rules, Arc::clone(store) as _, Arc::clone(clock));
+        let watch = if clients.len() == 1 { watch } else { watch.named(format!("task_watch-{name}")) };
+        Arc::new(watch) as Arc<dyn EventSource>
+    };
+    clients.iter().map(watch).collect()
+}
+
+#[cfg(not(feature = "qlik"))]
+fn watches(_settings: &Settings, _clients: &Clients, _store: &Arc<dyn Store>, _clock: &Arc<dyn Clock>) -> Vec<Arc<dyn EventSource>> {
+    Vec::new()
 }
 
 fn open_store(settings: &StoreSettings, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Store>, StartError> {

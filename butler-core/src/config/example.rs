@@ -10,7 +10,7 @@ pub fn example() -> &'static str {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::config::model::{RouteConfig, SinkEntry, SiteConfig, UdpConfig};
+    use crate::config::model::{MonitorConfig, RouteConfig, SinkEntry, SiteConfig, TaskWatchConfig, UdpConfig};
 
     fn parse(text: &str) -> Config {
         let config = Config::from_toml(text, "").unwrap();
@@ -56,6 +56,14 @@ mod tests {
                 ..RouteConfig::default()
             }],
             udp: Some(UdpConfig::default()),
+            monitor: MonitorConfig {
+                tasks: TaskWatchConfig {
+                    enabled: Some(true),
+                    longest: Some(Default::default()),
+                    remind: Some(Default::default()),
+                    ..TaskWatchConfig::default()
+                },
+            },
             ..Config::default()
         };
         for line in all.effective().lines() {

@@ -8,7 +8,7 @@ use crate::event::TaskType;
 use crate::pipeline::KindPattern;
 
 /// Kinds beside those of tasks.
-const OTHERS: [&str; 15] = [
+const OTHERS: [&str; 16] = [
     "engine_reload.failed",
     "service.stopped",
     "service.started",
@@ -23,6 +23,7 @@ const OTHERS: [&str; 15] = [
     "cloud_app_reload.failed",
     "task.late",
     "task.stuck",
+    "task.failing",
     "task.recovered",
 ];
 

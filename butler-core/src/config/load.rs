@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::issues::{Issues, Severity};
-use super::model::{ApiConfig, LogConfig, RouteConfig, RoutingConfig, SinkEntry, SiteConfig, StoreConfig, UdpConfig};
+use super::model::{ApiConfig, LogConfig, MonitorConfig, RouteConfig, RoutingConfig, SinkEntry, SiteConfig, StoreConfig, UdpConfig};
 use super::read::{Privacy, read};
 use super::source::Source;
 use super::spoilt::spoilt_paths;
@@ -34,6 +34,8 @@ pub struct Config {
     pub udp: Option<UdpConfig>,
     /// `[api]`.
     pub api: ApiConfig,
+    /// `[monitor]`.
+    pub monitor: MonitorConfig,
     /// `[log]`.
     pub log: LogConfig,
     /// `[links]`: for sites that have none of their own.
@@ -49,6 +51,7 @@ struct Root {
     store: StoreConfig,
     udp: Option<UdpConfig>,
     api: ApiConfig,
+    monitor: MonitorConfig,
     log: LogConfig,
     routing: RoutingConfig,
     links: Links,
@@ -124,16 +127,16 @@ impl Config {
         let mut found = Issues::of(Some(source));
         spoilt_paths(&table, "", &mut found);
         let root: Root = read(table, Privacy::Open, &mut found).unwrap_or_default();
-        let Root { sites, sinks, routes, routing, store, udp, api, log, links } = root;
-        Ok(Self { sites, sinks, routes, routing, store, udp, api, log, links, base_dir, found })
+        let Root { sites, sinks, routes, routing, store, udp, api, monitor, log, links } = root;
+        Ok(Self { sites, sinks, routes, routing, store, udp, api, monitor, log, links, base_dir, found })
     }
 
     /// The configuration as a text, with all that holds where nothing is written, and with what may be a secret masked.
     #[must_use]
     pub fn effective(&self) -> String {
-        let Self { sites, sinks, routes, routing, store, udp, api, log, links, base_dir: _, found: _ } = self.clone();
+        let Self { sites, sinks, routes, routing, store, udp, api, monitor, log, links, base_dir: _, found: _ } = self.clone();
         let udp = udp.or_else(|| sites.values().all(|site| site.udp.is_none()).then(UdpConfig::default));
-        let root = Root { store, log, udp, api, routing, links, sites, sinks, routes };
+        let root = Root { store, log, udp, api, monitor, routing, links, sites, sinks, routes };
         toml::to_string(&root).unwrap_or_else(|error| format!("# The configuration can't be written out: {error}\n"))
     }
 }

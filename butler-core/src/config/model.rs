@@ -205,6 +205,38 @@ impl Default for RoutingConfig {
     }
 }
 
+/// `[monitor]`: what is watched beside the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MonitorConfig {
+    /// Tasks that are late, hang, keep failing, and recover.
+    pub tasks: TaskWatchConfig,
+}
+
+/// `[monitor.tasks]`: what of the tasks of all sites with certificates is told beside how they ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TaskWatchConfig {
+    /// Whether they are watched; if it is left out they are as soon as a route takes `task.late`, `task.stuck`, `task.failing` or `task.recovered`.
+    pub enabled: Option<bool>,
+    /// How often the repository is asked.
+    pub every: Period,
+    /// How long after its time a task may start.
+    pub late_after: Period,
+    /// How long an execution may wait for its start.
+    pub queued_after: Period,
+    /// How long any task may run, whatever it usually takes.
+    pub longest: Option<Period>,
+    /// How often it is told of a task that it still fails (`task.failing`); never if it is left out.
+    pub remind: Option<Period>,
+}
+
+impl Default for TaskWatchConfig {
+    fn default() -> Self {
+        Self { enabled: None, every: seconds(60), late_after: seconds(5 * 60), queued_after: seconds(30 * 60), longest: None, remind: None }
+    }
+}
+
 /// `[[routes]]`: which events go where. Routes are tried in their order; the first that takes an event is the last, unless it says `continue`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -17,7 +17,8 @@ use super::Enricher;
 use super::which::{Fit, agrees, fit};
 use crate::clock::{Clock, Deadline, in_words};
 use crate::event::{
-    AppFacts, Body, Event, ExecutionResult, Fact, FactSheet, Facts, LogLines, Needs, ScriptLog, TaskEvent, TaskFacts, TaskOutcome, TaskType,
+    AppFacts, Body, Event, ExecutionResult, Fact, FactSheet, Facts, LogLines, Needs, Notice, ScriptLog, TaskEvent, TaskFacts, TaskOutcome,
+    TaskType,
 };
 use crate::qlik::map::moment;
 use crate::qlik::{QlikError, RepositoryClient};
@@ -167,6 +168,17 @@ impl Run<'_> {
             Body::EngineReload(reload) => {
                 self.no_task("a reload in the engine belongs to no task");
                 self.app_and_owner(reload.app_id, None).await;
+            }
+            Body::Notice(Notice { task: Some(told), .. }) => {
+                let task = self.task(told.task_id).boxed().shared();
+                let on_its_own = async {
+                    if self.needs.task {
+                        // Written by the look-up itself.
+                        let _ = task.clone().await;
+                    }
+                };
+                self.no_execution("the event is about a task, and about none of its executions");
+                tokio::join!(on_its_own, self.app_and_owner(told.app_id, Some(task.clone())));
             }
             Body::Notice(_) => {
                 self.no_task("the event is about no task");
@@ -386,6 +398,12 @@ impl Run<'_> {
             if self.needs.task {
                 facts.task = Gap::absent(why).fact();
             }
+        });
+        self.no_execution(why);
+    }
+
+    fn no_execution(&self, why: &str) {
+        self.sheet.update(|facts| {
             if self.needs.result {
                 facts.result = Gap::absent(why).fact();
             }

@@ -137,10 +137,12 @@ impl Kind {
         }
     }
 
-    /// Alert for what went wrong, metric for the rest.
+    /// Alert for what went wrong, and for the word that it goes well again; metric for the rest. Whoever was told of a failure waits for that word, so it must not be given up
+    /// earlier.
     #[must_use]
     pub fn class(&self) -> Class {
-        if self.went_wrong() { Class::Alert } else { Class::Metric }
+        let is_all_clear = matches!(self, Self::Other(name) if name.ends_with(".recovered"));
+        if self.went_wrong() || is_all_clear { Class::Alert } else { Class::Metric }
     }
 }
 
@@ -228,5 +230,13 @@ mod tests {
         assert_eq!(class("reload_task.success"), Ok(Class::Metric));
         assert_eq!(class("task.unsettled"), Ok(Class::Alert));
         assert_eq!(class("butler.store_failing"), Ok(Class::Alert));
+    }
+
+    #[test]
+    fn the_word_that_all_is_well_again_is_kept_as_long_as_the_alarm() {
+        for (name, went_wrong) in [("task.late", true), ("task.stuck", true), ("task.failing", true), ("task.recovered", false)] {
+            let kind: Kind = name.parse().unwrap();
+            assert_eq!((kind.class(), kind.went_wrong()), (Class::Alert, went_wrong), "{name}");
+        }
     }
 }

@@ -132,6 +132,23 @@ pub struct Notice {
     /// Further values, by name.
     #[serde(default)]
     pub fields: BTreeMap<String, String>,
+    /// The task that this is about, if it is about one: routes match it by its name, tags and app, as they match a task that ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<NoticeTask>,
+}
+
+/// The task that a notice is about.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NoticeTask {
+    /// The task.
+    pub task_id: Uuid,
+    /// Its name; empty if whoever told us did not know it.
+    pub task_name: String,
+    /// The app, for tasks that have one.
+    pub app_id: Option<Uuid>,
+    /// Its name; empty if there is none, or if it is not known.
+    pub app_name: String,
 }
 
 impl Event {
@@ -158,7 +175,8 @@ impl Event {
     pub fn task_id(&self) -> Option<Uuid> {
         match &self.body {
             Body::Task(task) => Some(task.task_id),
-            _ => None,
+            Body::Notice(notice) => notice.task.as_ref().map(|task| task.task_id),
+            Body::EngineReload(_) => None,
         }
     }
 
@@ -168,7 +186,7 @@ impl Event {
         match &self.body {
             Body::Task(task) => task.app_id,
             Body::EngineReload(reload) => reload.app_id,
-            Body::Notice(_) => None,
+            Body::Notice(notice) => notice.task.as_ref().and_then(|task| task.app_id),
         }
     }
 

@@ -48,7 +48,7 @@ impl Alarm {
             at: now,
             received: now,
             source: "butler".into(),
-            body: Body::Notice(Notice { title: "Butler can't store events".into(), text, fields: std::collections::BTreeMap::new() }),
+            body: Body::Notice(Notice { title: "Butler can't store events".into(), text, ..Notice::default() }),
         });
         let all: Vec<SinkName> = self.plan.sinks.keys().cloned().collect();
         let names = if self.plan.fallback.is_empty() { &all } else { &self.plan.fallback };

@@ -5,7 +5,7 @@
 
 use uuid::Uuid;
 
-use crate::event::{Body, Event, Fact, Facts, Kind, Needs, TaskType};
+use crate::event::{Body, Event, Fact, Facts, Kind, Needs, Notice, TaskType};
 
 use super::plan::{KindPattern, Matcher};
 
@@ -127,12 +127,16 @@ impl Matcher {
 }
 
 fn task_fits(list: &[String], event: &Event, facts: &Facts) -> Answer {
-    let Body::Task(task) = &event.body else { return Answer::No };
-    let id = task.task_id.to_string();
+    let (id, name, unsure) = match &event.body {
+        Body::Task(task) => (task.task_id, task.task_name.as_str(), task.names_unsure),
+        Body::Notice(Notice { task: Some(task), .. }) => (task.task_id, task.task_name.as_str(), false),
+        _ => return Answer::No,
+    };
+    let id = id.to_string();
     let today = facts.task.known().map(|task| task.name.as_str());
-    let names = [Some(task.task_name.as_str()), today, Some(id.as_str())];
+    let names = [Some(name), today, Some(id.as_str())];
     let answer = Answer::of(names.into_iter().flatten().any(|name| any_fits(list, name)));
-    if task.names_unsure || task.task_name.is_empty() { answer.or_open(&facts.task) } else { answer }
+    if unsure || name.is_empty() { answer.or_open(&facts.task) } else { answer }
 }
 
 fn app_id(event: &Event, facts: &Facts) -> Option<Uuid> {
@@ -143,6 +147,7 @@ fn app_fits(list: &[String], event: &Event, facts: &Facts) -> Answer {
     let id = app_id(event, facts).map(|id| id.to_string());
     let (told, unsure) = match &event.body {
         Body::Task(task) => (Some(task.app_name.as_str()), task.names_unsure),
+        Body::Notice(Notice { task: Some(task), .. }) => (Some(task.app_name.as_str()), false),
         _ => (None, true),
     };
     let of_task = facts.task.known().and_then(|task| task.app_name.as_deref());
@@ -189,7 +194,7 @@ fn missing_words(facts: &Facts) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{AppFacts, CustomProperty, TaskFacts, TaskOutcome};
+    use crate::event::{AppFacts, CustomProperty, NoticeTask, TaskFacts, TaskOutcome};
     use crate::pipeline::testing::{a_task_event, known_task};
     use proptest::prelude::*;
 
@@ -273,6 +278,22 @@ mod tests {
         // A task without an app fits no app.
         facts = Facts { task: Fact::Known(TaskFacts { app_id: None, ..known_task() }), ..Facts::default() };
         assert_eq!(answers(&facts)[0], Answer::No);
+    }
+
+    #[test]
+    fn a_notice_about_a_task_fits_as_the_task_does_and_any_other_does_not() {
+        let by_task = Matcher { task: vec!["Reload *".into()], ..Matcher::default() };
+        let by_app = Matcher { app: vec!["Sales".into()], ..Matcher::default() };
+        let by_tag = Matcher { tag: vec!["critical".into()], ..Matcher::default() };
+        let answers = |event: &Event, facts: &Facts| [&by_task, &by_app, &by_tag].map(|matcher| matcher.test(event, facts).answer);
+        let task = NoticeTask { task_id: Uuid::from_u128(7), task_name: "Reload sales".into(), app_name: "Sales".into(), app_id: None };
+        let mut event = Event { kind: "task.late".parse().unwrap(), body: Body::Notice(Notice::default()), ..a_task_event() };
+        let absent = Facts { task: Fact::Absent { why: "no task".into() }, ..Facts::default() };
+        assert_eq!(answers(&event, &absent), [Answer::No; 3]);
+        event.body = Body::Notice(Notice { task: Some(task), ..Notice::default() });
+        assert_eq!(answers(&event, &Facts::default()), [Answer::Yes, Answer::Yes, Answer::Unknown]);
+        let tagged = Facts { task: Fact::Known(TaskFacts { tags: vec!["Critical".into()], ..known_task() }), ..Facts::default() };
+        assert_eq!(answers(&event, &tagged), [Answer::Yes; 3]);
     }
 
     #[test]

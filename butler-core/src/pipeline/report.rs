@@ -74,7 +74,7 @@ impl Reporter {
             at: self.clock.now(),
             source: "butler".into(),
             keys: vec![DedupKey::Exact(key)],
-            body: Body::Notice(Notice { title, text, fields }),
+            body: Body::Notice(Notice { title, text, fields, task: None }),
         };
         let intake = self.intake.clone();
         // Whoever reports must not wait for the journal: the journal may be what is in trouble.

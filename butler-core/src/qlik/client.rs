@@ -206,10 +206,16 @@ impl RepositoryClient {
 
     /// Asks for JSON.
     pub(super) async fn get(&self, ask: &Ask) -> Result<Value, QlikError> {
+        self.read(ask, |body| serde_json::from_slice(body)).await
+    }
+
+    /// Asks for JSON of which `read` keeps what is needed.
+    pub(super) async fn read<T>(&self, ask: &Ask, read: impl FnOnce(&[u8]) -> Result<T, serde_json::Error>) -> Result<T, QlikError> {
         match self.call(ask, Take::Whole).await? {
-            Reply::Whole(body) => serde_json::from_slice(&body).map_err(|why| {
+            Reply::Whole(body) => read(&body).map_err(|why| {
                 let start = excerpt(body.get(..80).unwrap_or(&body), &self.key());
-                self.malformed(ask, format!("it is not JSON ({why}), it begins with `{start}`"))
+                let fault = if why.is_data() { "it is not what was asked for" } else { "it is not JSON" };
+                self.malformed(ask, format!("{fault} ({why}), it begins with `{start}`"))
             }),
             Reply::InPieces(_) => Err(self.malformed(ask, "it came in pieces".into())),
         }

@@ -52,6 +52,11 @@ pub(super) fn task(task: &Value) -> TaskFacts {
     }
 }
 
+/// Whether a task is started at all; so it is unless the repository says that it is not.
+pub(super) fn is_enabled(task: &Value) -> bool {
+    flag(task, "enabled").unwrap_or(true)
+}
+
 /// An app.
 pub(super) fn app(app: &Value) -> AppFacts {
     AppFacts {

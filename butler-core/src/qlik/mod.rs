@@ -16,6 +16,7 @@ mod lookup;
 pub(crate) mod map;
 mod script_error;
 mod script_log;
+mod standing;
 
 pub use circuit::RepositoryState;
 pub use client::RepositoryClient;
@@ -23,6 +24,7 @@ pub use error::{QlikError, Request};
 pub use executions::{EndedExecution, EndedSpan};
 pub use filter::Filter;
 pub use lookup::About;
+pub use standing::{LatestExecution, TaskStanding};
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -144,6 +144,12 @@ pub fn lines(rendering: &Rendering<'_>) -> Vec<(&'static str, String)> {
             if notice.text != notice.title {
                 lines.push(("Message", notice.text.clone()));
             }
+            if let Some(task) = &notice.task {
+                lines.push(("Task", task.task_name.clone()));
+                lines.push(("App", task.app_name.clone()));
+                lines.push(("App owner", facts.owner.known().map(|owner| owner.name.clone()).unwrap_or_default()));
+                lines.push(("Task id", task.task_id.to_string()));
+            }
         }
     }
     let of_task = facts.task.known().and_then(|task| task.app_id);

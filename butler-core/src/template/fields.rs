@@ -27,7 +27,7 @@ use serde_json::{Map, Value, json};
 
 use super::helpers::TEXT_KEY;
 use super::times;
-use crate::event::{Body, CustomProperty, ExecutionResult, Kind, LogLines, Needs, TaskOutcome, TaskType};
+use crate::event::{Body, CustomProperty, ExecutionResult, Kind, LogLines, Needs, Notice, TaskOutcome, TaskType};
 use crate::sink::{Rendering, UserForm, words};
 
 /// What differs between destinations.
@@ -155,6 +155,7 @@ fn task(fields: &mut Map<String, Value>, rendering: &Rendering<'_>) {
     let facts = rendering.facts.task.known().cloned().unwrap_or_default();
     let name = match &rendering.event.body {
         Body::Task(task) => words::task_name(task, rendering),
+        Body::Notice(Notice { task: Some(task), .. }) => task.task_name.clone(),
         _ => String::new(),
     };
     set(fields, "taskName", name);
@@ -178,6 +179,7 @@ fn app(fields: &mut Map<String, Value>, rendering: &Rendering<'_>) {
     let id = rendering.event.app_id().or(of_task);
     let name = match &rendering.event.body {
         Body::Task(task) => words::app_name(task, rendering),
+        Body::Notice(Notice { task: Some(task), .. }) if facts.name.is_empty() => task.app_name.clone(),
         _ => facts.name,
     };
     set(fields, "appName", name);

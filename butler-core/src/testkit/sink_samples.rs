@@ -104,6 +104,7 @@ impl Sample {
             title: "The store refuses to take events".into(),
             text: "The disk is full: /var/lib/butler has 0 bytes left. Events are held in memory.".into(),
             fields: BTreeMap::from([("path".to_owned(), "/var/lib/butler".to_owned())]),
+            task: None,
         });
         Self::with(Kind::Other("butler.store_failing".into()), body)
     }

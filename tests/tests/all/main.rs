@@ -21,6 +21,7 @@ mod qrs_trouble;
 mod reconcile;
 mod restarts;
 mod simulate;
+mod task_watch;
 
 /// The program under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_butler-under-test");

@@ -2,6 +2,8 @@
 
 mod address;
 #[cfg(feature = "qlik")]
+mod monitor;
+#[cfg(feature = "qlik")]
 mod reconcile;
 mod routes;
 mod sinks;
@@ -36,6 +38,9 @@ pub struct Settings {
     pub polls: Vec<crate::source::qrs_poll::QrsPollSettings>,
     /// Where datagrams are received.
     pub udp: Vec<UdpSettings>,
+    /// What of all tasks is watched, if they are to be.
+    #[cfg(feature = "qlik")]
+    pub task_watch: Option<crate::monitor::tasks::TaskWatchRules>,
     /// What outlives the process.
     pub store: StoreSettings,
     /// The HTTP server, if there is to be one.
@@ -92,6 +97,8 @@ impl Config {
         let sinks = sinks::resolve(self, registry, &clock, &mut issues);
         let (routes, fallback) = routes::resolve(self, &mut issues);
         sinks::unused(self, &mut issues);
+        #[cfg(feature = "qlik")]
+        let task_watch = monitor::task_watch(self, &routes, !sites.repositories.is_empty(), &mut issues);
         let budgets = issues.within("routing", |issues| {
             let (deciding, showing) = (self.routing.deciding_budget, self.routing.showing_budget);
             positive(deciding, "deciding_budget", issues);
@@ -114,6 +121,8 @@ impl Config {
             #[cfg(feature = "qlik")]
             polls,
             udp,
+            #[cfg(feature = "qlik")]
+            task_watch,
             store,
             api,
             log: self.log,

@@ -23,8 +23,9 @@ use super::pace::Pace;
 use super::requests::SiteRequest;
 use super::run::begin;
 use super::shared::Shared;
-use super::state::SiteState;
+use super::state::{ExecutionRecord, SiteState, Step};
 use crate::clock::{Clock, SystemClock};
+use crate::event::ExecutionStatus;
 
 /// Where and how a site runs.
 #[derive(Debug, Clone)]
@@ -173,6 +174,23 @@ impl Site {
     /// See there.
     pub async fn carry_out(&self, run: Run) -> Result<Execution, RunError> {
         begin(&self.shared, run)?.finish().await
+    }
+
+    /// Starts a task that hangs: its execution is under way, and stays so until [`Site::change`] ends it. Its result's id.
+    ///
+    /// # Errors
+    /// There is no such task.
+    pub fn hang(&self, task: Uuid) -> Result<Uuid, RunError> {
+        let now = self.shared.clock.now();
+        let mut state = self.shared.state();
+        if state.task(task).is_none() {
+            return Err(RunError::UnknownTask(task));
+        }
+        let id = Uuid::new_v4();
+        let steps = vec![Step { at: now, message: "Changing task state to Started".to_owned() }];
+        let (execution_id, status) = (Uuid::new_v4(), ExecutionStatus(2));
+        state.add_execution(ExecutionRecord { id, execution_id, task, status, start: Some(now), stop: None, steps, script_log: None });
+        Ok(id)
     }
 
     /// Tells of every execution that ends from now on, also of those that were started through the repository.

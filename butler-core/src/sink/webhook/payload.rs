@@ -188,5 +188,11 @@ fn notice(payload: &mut Payload, notice: &Notice, rendering: &Rendering<'_>) {
     payload.set("site", rendering.site.name.as_str());
     payload.set("time", rendering.event.at.to_string());
     payload.set("text", notice.text.as_str());
+    if let Some(task) = &notice.task {
+        payload.set("taskName", task.task_name.as_str());
+        payload.set("taskId", task.task_id.to_string());
+        payload.set("appName", task.app_name.as_str());
+        payload.set("appId", task.app_id.map(|id| id.to_string()).unwrap_or_default());
+    }
     payload.set("fields", json!(notice.fields));
 }

@@ -91,6 +91,7 @@ fn insert(write: &mut Write<'_>, event: &NewEvent, keys: &Keys, now: Timestamp) 
     let id = write.ids.next(now);
     let task = match &event.body {
         Body::Task(task) => Some(task.task_id.into_bytes()),
+        Body::Notice(notice) => notice.task.as_ref().map(|task| task.task_id.into_bytes()),
         _ => None,
     };
     let body = json("an event", &event.body)?;

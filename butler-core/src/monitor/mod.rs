@@ -1,0 +1,3 @@
+//! Watching what no log datagram tells of.
+
+pub mod tasks;
