@@ -72,7 +72,7 @@ pub(super) fn event(settings: &QrsPollSettings, address: &str, count: u64, first
         at: now,
         source: "butler".into(),
         keys: vec![DedupKey::Exact(format!("silent|{site}|{first}"))],
-        body: Body::Notice(Notice { title, text, fields: fields.map(|(name, value)| (name.to_owned(), value)).into() }),
+        body: Body::Notice(Notice { title, text, task: None, fields: fields.map(|(name, value)| (name.to_owned(), value)).into() }),
     }
 }
 
