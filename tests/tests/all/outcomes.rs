@@ -19,7 +19,9 @@ async fn start() -> Sense {
         routes += &format!("[[routes]]\nname = \"{kind}\"\nevents = [\"{kind}\"]\nsinks = [\"{name}\", \"mail\"]\n");
         sinks += &format!("[sinks.{name}]\ntype = \"webhook\"\noptions.url = \"HOOK/{kind}\"\n");
     }
-    let sense = Sense::start(PROGRAM, Settings { route: &routes, more: &sinks, ..Settings::default() }).await;
+    // It is the datagrams that are looked at here: what is found without them comes at its own time.
+    let site = "reconcile.enabled = false";
+    let sense = Sense::start(PROGRAM, Settings { site, route: &routes, more: &sinks, ..Settings::default() }).await;
     sense.site.send_datagrams_to(None);
     sense
 }
