@@ -31,7 +31,7 @@ pub struct TaskWatchSite {
     pub time_zone: TimeZone,
 }
 
-/// Watches the tasks of a site; see the [module](self).
+/// Watches the tasks of a site; see the [module](super).
 #[derive(Debug, Clone)]
 pub struct TaskWatch {
     name: SourceName,

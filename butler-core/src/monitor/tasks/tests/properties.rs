@@ -23,12 +23,13 @@ type Planned = Option<(i64, i64)>;
 
 /// How the task stands so many seconds after six. The plan moves on when a start's time has come, or stays until something starts.
 fn standing(plan: &[Planned], now: i64, is_sticky: bool) -> TaskStanding {
-    let begun = plan.iter().enumerate().filter_map(|(index, planned)| {
+    let mut begun = plan.iter().enumerate().rev().filter_map(|(index, planned)| {
         let (delay, takes) = (*planned)?;
         let start = i64::try_from(index).unwrap() * PERIOD + delay;
         (start <= now).then_some((index, start, start + takes))
     });
-    let last = begun.last();
+    // The latest comes first.
+    let last = begun.next();
     let latest = last.map(|(index, start, stop)| {
         let has_ended = stop <= now;
         execution(&index.to_string(), if has_ended { 7 } else { 2 }, after(start), has_ended.then(|| after(stop)))
