@@ -83,11 +83,11 @@ async fn a_day_with_lost_datagrams_and_a_crash_in_the_middle_is_told_whole() {
     assert!((5..35).contains(&ended.iter().filter(|execution| execution.lost).count()));
     let told = all_told(&world.hook, &butler, &ended).await;
     assert_eq!(told.len(), ended.len(), "{told:?}");
-    // One crash: what was under way then may have been told twice.
-    assert!(told.values().sum::<usize>() <= ended.len() + 1, "{told:?}");
     let events = api(&butler, "/api/events?max=1000").await;
     let by = |source: &str| events.as_array().expect("a list").iter().filter(|record| record["event"]["source"] == source).count();
     assert_eq!(by("udp") + by("qrs_poll"), ended.len());
+    // One crash: what was under way then, as many as a sink has in flight, may have been told twice.
+    assert!(told.values().all(|count| *count <= 2) && told.values().sum::<usize>() <= ended.len() + 8, "{told:?}");
     assert!(by("udp") > 0 && by("qrs_poll") >= 10);
 }
 
