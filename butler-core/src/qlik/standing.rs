@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::client::{Ask, RepositoryClient};
 use super::error::QlikError;
 use super::map;
-use crate::event::ExecutionStatus;
+use crate::event::{ExecutionResult, ExecutionStatus};
 
 /// How a task stands.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -51,6 +51,21 @@ pub struct LatestExecution {
     pub stop: Option<Timestamp>,
     /// Milliseconds.
     pub duration_ms: i64,
+}
+
+impl LatestExecution {
+    /// What of a result is needed.
+    pub(crate) fn of(result: &ExecutionResult) -> Self {
+        let first_step = result.details.first().and_then(|step| map::moment(&step.at));
+        let start = map::moment(&result.start_time).or(first_step);
+        Self {
+            key: result.id.map_or_else(|| start.map(|start| start.to_string()).unwrap_or_default(), |id| id.simple().to_string()),
+            status: result.status,
+            start,
+            stop: map::moment(&result.stop_time),
+            duration_ms: result.duration_ms,
+        }
+    }
 }
 
 impl RepositoryClient {
@@ -95,17 +110,7 @@ fn standing(task: &Value) -> Option<TaskStanding> {
     let id = task["id"].as_str()?.trim().parse().ok()?;
     let facts = map::task(task);
     let small = |number: Option<i64>| number.and_then(|number| u32::try_from(number).ok()).unwrap_or_default();
-    let last = map::last_result(task).map(|result| {
-        let first_step = result.details.first().and_then(|step| map::moment(&step.at));
-        let start = map::moment(&result.start_time).or(first_step);
-        LatestExecution {
-            key: result.id.map_or_else(|| start.map(|start| start.to_string()).unwrap_or_default(), |id| id.simple().to_string()),
-            status: result.status,
-            start,
-            stop: map::moment(&result.stop_time),
-            duration_ms: result.duration_ms,
-        }
-    });
+    let last = map::last_result(task).map(|result| LatestExecution::of(&result));
     Some(TaskStanding {
         id,
         name: facts.name,

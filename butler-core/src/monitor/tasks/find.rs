@@ -67,10 +67,24 @@ pub(super) enum Limit {
 }
 
 /// What is to be remembered of the task from now on, and what has to be told.
-pub(super) fn find(rules: &TaskWatchRules, task: &TaskStanding, before: &TaskMemory, look: &Look) -> (TaskMemory, Vec<Finding>) {
+///
+/// `between` are executions of it that ended since the look before, as far as they were listed, in the order of their ends: it may have run more than once meanwhile.
+pub(super) fn find(
+    rules: &TaskWatchRules,
+    task: &TaskStanding,
+    between: &[LatestExecution],
+    before: &TaskMemory,
+    look: &Look,
+) -> (TaskMemory, Vec<Finding>) {
     let mut memory = before.clone();
     let mut findings = Vec::new();
     if let Some(last) = &task.last {
+        // What was listed after the task was looked at is for the next look.
+        let until = last.stop.filter(|_| matches!(phase(last), Phase::Ended(_)));
+        let is_new = |one: &&LatestExecution| one.stop > before.ended_at && until.is_none_or(|until| one.stop <= Some(until));
+        for one in between.iter().filter(is_new) {
+            findings.extend(ended(&mut memory, one, look));
+        }
         findings.extend(ended(&mut memory, last, look));
         findings.extend(under_way(rules, &mut memory, task, last, look));
     }
@@ -85,8 +99,8 @@ fn ended(memory: &mut TaskMemory, last: &LatestExecution, look: &Look) -> Option
     if memory.ended.as_ref() == Some(&last.key) {
         return None;
     }
-    memory.ended = Some(last.key.clone());
     let at = last.stop.unwrap_or(look.now);
+    (memory.ended, memory.ended_at) = (Some(last.key.clone()), Some(at));
     match outcome {
         TaskOutcome::Success => {
             if let Some(took) = took(last) {

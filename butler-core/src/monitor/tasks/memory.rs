@@ -15,6 +15,9 @@ pub(super) struct TaskMemory {
     /// The latest execution whose end was taken note of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) ended: Option<String>,
+    /// When it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ended_at: Option<Timestamp>,
     /// When it should start next, or should have started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) expected: Option<Timestamp>,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
 
 use super::find::{Look, find};
 use super::rules::TaskWatchRules;
@@ -15,12 +16,19 @@ use super::stored::{Stored, StoredError};
 use super::words::{Place, event};
 use crate::clock::Clock;
 use crate::event::{SiteName, SourceName};
-use crate::qlik::{RepositoryClient, TaskStanding};
+use crate::qlik::{EndedSpan, LatestExecution, RepositoryClient, TaskStanding};
 use crate::source::{EventSource, Intake, IntakeError, Open, SourceError, Stop};
 use crate::store::StateStore;
 
 /// How far apart two looks may be, at the least, so that nothing counts as missed in between.
 const SHORTEST_GAP: Duration = Duration::from_mins(10);
+
+/// What ended is listed from a little before the last look: the repository's clock is another one.
+const OVERLAP: SignedDuration = SignedDuration::from_mins(5);
+/// And after a long time without a look no further back than this,
+const LONGEST_LIST: SignedDuration = SignedDuration::from_hours(24);
+/// nor if it would be more than so many executions.
+const MOST_LISTED: u64 = 1_000;
 
 /// A site whose tasks are watched.
 #[derive(Debug, Clone)]
@@ -64,8 +72,8 @@ impl EventSource for TaskWatch {
 
     async fn open(&self, intake: Intake, stop: Stop) -> Result<Open, SourceError> {
         let stored = Stored::load(Arc::clone(&self.store), self.site_name()).await.map_err(fault)?;
-        let watch =
-            Watching { steady: Steady::new(self.clock.now(), self.clock.monotonic()), watch: self.clone(), intake, stored, settling: None };
+        let steady = Steady::new(self.clock.now(), self.clock.monotonic());
+        let watch = Watching { steady, watch: self.clone(), intake, stored, settling: None, shown: BTreeMap::new() };
         Ok(Open { addresses: Vec::new(), run: Box::pin(watch.run(stop)) })
     }
 }
@@ -93,6 +101,8 @@ struct Watching {
     steady: Steady,
     /// Since when it has been looked without a gap, and when last; none before the first look.
     settling: Option<(Timestamp, Timestamp)>,
+    /// The latest execution of each task at the last look of this process.
+    shown: BTreeMap<Uuid, LatestExecution>,
 }
 
 impl Watching {
@@ -126,16 +136,47 @@ impl Watching {
             }
         };
         let look = self.moment(now);
+        let between = self.between(&tasks, &look).await;
         let mut found = BTreeMap::new();
         for task in tasks {
             let before = self.stored.of(task.id);
-            let (memory, findings) = find(&self.watch.rules, &task, &before, &look);
+            let between = between.get(&task.id).map_or(&[][..], Vec::as_slice);
+            let (memory, findings) = find(&self.watch.rules, &task, between, &before, &look);
             for finding in findings {
                 self.tell(&task, &finding, look.now).await?;
             }
             found.insert(task.id, memory);
         }
         self.stored.remember(found, look.now).await.map_err(fault)
+    }
+
+    /// The executions that ended since the look before, by their tasks, in the order of their ends. Asked for only if a task shows another execution than it did, or another state of
+    /// it. What can't be had, or would be too much, is left out: then each task's latest execution has to do.
+    async fn between(&mut self, tasks: &[TaskStanding], look: &Look) -> BTreeMap<Uuid, Vec<LatestExecution>> {
+        let shown: BTreeMap<_, _> = tasks.iter().filter_map(|task| Some((task.id, task.last.as_ref()?.clone()))).collect();
+        let is_same = |(task, last): (&Uuid, &LatestExecution)| {
+            self.shown.get(task).is_some_and(|shown| (&shown.key, shown.status) == (&last.key, last.status))
+        };
+        let is_quiet = shown.iter().all(is_same);
+        self.shown = shown;
+        let Some(before) = look.before.filter(|_| !is_quiet) else { return BTreeMap::new() };
+        let from = before.max(look.now.saturating_sub(LONGEST_LIST).unwrap_or(before)).saturating_sub(OVERLAP).unwrap_or(before);
+        let span = EndedSpan { from, before: None, successes: true };
+        let client = &self.watch.site.client;
+        let listed = async {
+            let count = client.count_ended(span).await?;
+            if count.is_some_and(|count| count > MOST_LISTED) { Ok(Vec::new()) } else { client.ended(span).await }
+        };
+        let ended = listed.await.unwrap_or_else(|error| {
+            tracing::debug!(source = %self.watch.name, %error, "What ended since the last look could not be listed.");
+            Vec::new()
+        });
+        let mut by_task = BTreeMap::<_, Vec<_>>::new();
+        for execution in ended {
+            let Some(task) = execution.task_id else { continue };
+            by_task.entry(task).or_default().push(LatestExecution::of(&execution.result));
+        }
+        by_task
     }
 
     fn moment(&mut self, now: Timestamp) -> Look {

@@ -239,6 +239,40 @@ async fn a_jump_of_the_clock_neither_repeats_nor_loses() {
 }
 
 #[tokio::test]
+async fn the_hour_that_comes_twice_in_autumn_neither_repeats_nor_loses() {
+    let zone = jiff::tz::TimeZone::get("Europe/Stockholm").unwrap();
+    let mut world = World::with(|settings| settings.time_zone = zone).await;
+    // At one o'clock UTC the clocks go back from three to two.
+    world.pass("2024-10-26T23:30:00Z".parse::<Timestamp>().unwrap().duration_since(world.now()));
+    world.new_ones().await;
+    for number in 0..18 {
+        // Every other one is told by a datagram too, which has the local time in it.
+        if number % 2 == 0 {
+            let run = world.site.run(world.site.state().tasks[0].id, Outcome::FAILED).await.unwrap();
+            let (site, source, received) = ("prod".into(), "udp".into(), world.now());
+            assert!(world.poll.intake.offer(Datagram { bytes: run.datagram.into(), from: None, site, source, received }));
+        } else {
+            world.ended(number, 8, world.now());
+        }
+        world.pass(minutes(10));
+        if number % 3 == 0 {
+            world.poll.round().await.unwrap();
+        }
+    }
+    world.poll.round().await.unwrap();
+    let records = world.records().await;
+    assert_eq!(records.len(), 18);
+    let local = |record: &EventRecord| match &record.event.body {
+        crate::event::Body::Task(task) => task.log_time.get(11..16).map(str::to_owned),
+        _ => None,
+    };
+    let mut read: Vec<_> = records.iter().filter(|record| record.event.source.as_str() == "qrs_poll").collect();
+    read.sort_by_key(|record| record.event.at);
+    let times: Vec<_> = read.into_iter().filter_map(local).collect();
+    assert_eq!(times, ["01:40", "02:00", "02:20", "02:40", "02:00", "02:20", "02:40", "03:00", "03:20"]);
+}
+
+#[tokio::test]
 async fn after_a_restart_it_goes_on_where_it_was_but_not_further_back_than_it_should() {
     let mut world = World::new().await;
     assert_eq!(world.new_ones().await, 0);

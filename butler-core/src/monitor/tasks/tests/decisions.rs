@@ -17,7 +17,7 @@ fn expecting(expected: i64) -> TaskMemory {
 
 /// Of a task that should have started at six.
 fn is_late(memory: &TaskMemory, task: &TaskStanding, look: Look) -> bool {
-    let findings = find(&RULES, task, memory, &look).1;
+    let findings = find(&RULES, task, &[], memory, &look).1;
     assert!(findings.iter().all(|finding| *finding == Finding::Late { expected: SIX }), "{findings:?}");
     !findings.is_empty()
 }
@@ -123,7 +123,7 @@ fn stuck_is_what_runs_far_longer_than_it_does() {
     ] {
         let stop = (status == 7).then(|| at(lasts));
         let task = TaskStanding { last: Some(execution("x", status, SIX, stop)), ..task.clone() };
-        let findings = find(&rules, &task, memory, &look(at(lasts))).1;
+        let findings = find(&rules, &task, &[], memory, &look(at(lasts))).1;
         let found = findings.iter().map(|finding| match finding {
             Finding::Stuck { limit: Limit::Usual(_), .. } => "usual",
             Finding::Stuck { limit: Limit::Longest(_), .. } => "longest",
@@ -160,8 +160,8 @@ fn nothing_hangs_right_after_the_repository_is_back() {
     let memory = usually([1; 6]);
     let task = task(None, Some(execution("x", 2, SIX, None)));
     let unsettled = Look { is_settled: false, ..look(at(100)) };
-    assert_eq!(find(&RULES, &task, &memory, &unsettled).1, []);
-    assert_eq!(find(&RULES, &task, &memory, &look(at(105))).1.len(), 1);
+    assert_eq!(find(&RULES, &task, &[], &memory, &unsettled).1, []);
+    assert_eq!(find(&RULES, &task, &[], &memory, &look(at(105))).1.len(), 1);
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn reminders_come_as_often_as_they_are_wanted_and_not_all_at_once() {
     assert_eq!(at_minute(120), reminder(2));
     assert_eq!(at_minute(600), reminder(10), "what was missed is not made up for");
     assert_eq!(at_minute(601), []);
-    assert_eq!(find(&RULES, &failed, &memory, &look(at(700))).1, [], "nobody wants any");
+    assert_eq!(find(&RULES, &failed, &[], &memory, &look(at(700))).1, [], "nobody wants any");
     let disabled = TaskStanding { enabled: false, ..failed };
-    assert_eq!(find(&rules, &disabled, &memory, &look(at(700))).1, []);
+    assert_eq!(find(&rules, &disabled, &[], &memory, &look(at(700))).1, []);
 }

@@ -53,7 +53,7 @@ fn look(now: Timestamp) -> Look {
 
 /// Looks and remembers, the way a restart in between would.
 fn step(rules: &TaskWatchRules, task: &TaskStanding, memory: &mut TaskMemory, look: &Look) -> Vec<Finding> {
-    let (after, findings) = find(rules, task, memory, look);
+    let (after, findings) = find(rules, task, &[], memory, look);
     let seen = after.seen.clone();
     *memory = serde_json::from_str(&serde_json::to_string(&after).unwrap()).unwrap();
     memory.seen = seen;

@@ -212,6 +212,33 @@ async fn a_task_that_fails_is_reminded_of_until_it_recovers() {
 }
 
 #[tokio::test]
+async fn what_ended_between_two_looks_is_counted_too() {
+    let world = World::new().await;
+    let mut watched = world.watch().await;
+    world.pass(1).await;
+    let asked = world.site.total();
+    world.pass(3).await;
+    assert_eq!(world.site.total() - asked, 3, "where nothing ends there is nothing to list");
+    for _ in 0..2 {
+        world.site.run(world.task, Outcome::FAILED).await.unwrap();
+    }
+    world.site.run(world.task, Outcome::Success).await.unwrap();
+    world.pass(1).await;
+    assert_eq!(watched.told(), ["task.recovered: Recovered: Reload sales, after 2 failures"]);
+    // Nor is it counted twice, by another process, or while the next execution is under way.
+    world.site.run(world.task, Outcome::FAILED).await.unwrap();
+    world.site.hang(world.task).unwrap();
+    world.pass(1).await;
+    watched.end().await;
+    let mut watched = world.watch().await;
+    world.pass(2).await;
+    world.site.change(|state| state.executions.retain(|execution| execution.stop.is_some()));
+    world.site.run(world.task, Outcome::Success).await.unwrap();
+    world.pass(1).await;
+    assert_eq!(watched.told(), ["task.recovered: Recovered: Reload sales, after 1 failure"]);
+}
+
+#[tokio::test]
 async fn a_task_that_is_gone_is_forgotten() {
     let world = World::new().await;
     world.site.run(world.task, Outcome::FAILED).await.unwrap();
