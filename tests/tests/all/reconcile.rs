@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use butler_core::event::ExecutionStatus;
 use butler_core::simulator::inbox::HttpInbox;
-use butler_core::simulator::site::{Execution, Outcome, Site};
+use butler_core::simulator::site::{Execution, ExecutionRecord, Outcome, Site};
 use butler_tests::{Proc, Sense, Settings, api, eventually};
 use serde_json::Value;
 
@@ -128,4 +129,35 @@ async fn a_repository_that_was_away_is_caught_up_with_without_a_storm() {
     let asked = sense.site.total() - before;
     let of_rounds = sense.site.count("executionresult/full") + sense.site.count("executionresult/count");
     assert!(asked < away.len() * 8 + of_rounds, "{asked} requests, {of_rounds} of rounds");
+}
+
+#[tokio::test]
+async fn datagrams_that_do_not_come_are_told_of_with_the_remedy() {
+    let sense = sense(OFTEN).await;
+    let (task, now) = (sense.site.state().tasks[0].id, jiff::Timestamp::now());
+    // As the repository shows them; no datagram was sent. Its clock is ahead of ours, which must not matter.
+    sense.site.change(|state| {
+        let failure = state.executions[0].clone();
+        state.executions.extend([1, 7, 14].map(|minute| {
+            let stop = Some(now + jiff::SignedDuration::from_mins(minute));
+            let (id, execution_id) = (uuid::Uuid::new_v4(), uuid::Uuid::new_v4());
+            ExecutionRecord { id, execution_id, task, status: ExecutionStatus(8), start: Some(now), stop, ..failure.clone() }
+        }));
+    });
+    let silence = eventually("the silence to be noticed", async || {
+        let events = api(&sense.butler, "/api/events?max=1000").await;
+        events.as_array().expect("a list").iter().find(|record| record["event"]["kind"] == "butler.source_silent").cloned()
+    })
+    .await;
+    let notice = &silence["event"]["body"]["notice"];
+    assert_eq!(notice["title"], "No log datagram comes from the site `prod` any more");
+    let (text, address) = (notice["text"].as_str().unwrap_or_default(), sense.butler.address("udp"));
+    assert!(text.contains("3 executions") && text.contains("LocalLogConfig.xml") && text.contains(&format!("listens on {address}")), "{text}");
+    // It goes out like any other, and the failures themselves were told.
+    let bodies = sense.world.received(4).await;
+    assert_eq!(bodies.iter().filter(|request| request.body.contains("No log datagram comes")).count(), 1);
+    sense.fails(task).await;
+    sense.world.received(5).await;
+    let listed = sense.world.says(&sense.butler, &["events", "list"]).await;
+    assert_eq!(listed.matches("butler.source_silent").count(), 1, "{listed}");
 }
