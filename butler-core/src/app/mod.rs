@@ -236,15 +236,18 @@ impl Builder {
         let udp = settings.udp.iter().zip(udp_names(&settings.udp));
         let udp = udp.map(|(udp, name)| Arc::new(UdpSource::new(udp.clone(), Arc::clone(&clock)).named(name)) as Arc<dyn EventSource>);
         let watches = watches(&settings, &clients, &store, &clock);
-        for source in udp.chain(watches).chain(sources) {
+        let mut open = async |source: Arc<dyn EventSource>, bound: &mut Vec<_>| {
             let name = source.name();
-            for address in opened.open(source, &intake, &health).await? {
-                bound.push((name.to_string(), address.to_string()));
-            }
+            let addresses = opened.open(source, &intake, &health).await?;
+            bound.extend(addresses.into_iter().map(|address| (name.to_string(), address.to_string())));
+            Ok::<_, SourceError>(())
+        };
+        for source in udp.chain(watches).chain(sources) {
+            open(source, &mut bound).await?;
         }
         #[cfg(feature = "qlik")]
         for source in polls(&settings, &clients, &bound, &store, &clock) {
-            opened.open(source, &intake, &health).await?;
+            open(source, &mut bound).await?;
         }
         let policy = policy(&settings.store);
         let plan = Arc::new(settings.plan);

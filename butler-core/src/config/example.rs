@@ -10,7 +10,7 @@ pub fn example() -> &'static str {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::config::model::{MonitorConfig, RouteConfig, SinkEntry, SiteConfig, TaskWatchConfig, UdpConfig};
+    use crate::config::model::{MonitorConfig, ReconcileConfig, RouteConfig, SinkEntry, SiteConfig, TaskWatchConfig, UdpConfig};
 
     fn parse(text: &str) -> Config {
         let config = Config::from_toml(text, "").unwrap();
@@ -45,7 +45,16 @@ mod tests {
         let all = Config {
             sites: [(
                 "prod".to_owned(),
-                SiteConfig { time_zone: Some(String::new()), links: Some(Default::default()), ..SiteConfig::default() },
+                SiteConfig {
+                    time_zone: Some(String::new()),
+                    links: Some(Default::default()),
+                    reconcile: ReconcileConfig {
+                        notify_url: Some(String::new()),
+                        notify_listen: Some(String::new()),
+                        ..ReconcileConfig::default()
+                    },
+                    ..SiteConfig::default()
+                },
             )]
             .into(),
             sinks: [("ops".to_owned(), SinkEntry::default())].into(),

@@ -67,11 +67,15 @@ pub struct ReconcileConfig {
     pub every: Period,
     /// How far back is read after a time in which nothing was.
     pub look_back: Period,
+    /// What the repository calls when an execution ends, so that it is read at once: `http://` with a name of this machine and a port. Without it results are read `every` so often.
+    pub notify_url: Option<String>,
+    /// Where these calls are listened for; all addresses and the port of `notify_url` if it is not set.
+    pub notify_listen: Option<String>,
 }
 
 impl Default for ReconcileConfig {
     fn default() -> Self {
-        Self { enabled: true, every: seconds(30), look_back: days(7) }
+        Self { enabled: true, every: seconds(30), look_back: days(7), notify_url: None, notify_listen: None }
     }
 }
 

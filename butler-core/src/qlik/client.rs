@@ -15,9 +15,9 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::ask::Ask;
 use super::circuit::{Circuit, Refusal, RepositoryState};
 use super::error::{QlikError, Request, excerpt};
-use super::filter::{Filter, encode};
 use super::lookup::Caches;
 use super::{RepositorySettings, script_log};
 use crate::clock::Clock;
@@ -61,37 +61,6 @@ pub struct RepositoryClient {
 struct Connector {
     http: reqwest::Client,
     files: [Option<SystemTime>; 3],
-}
-
-/// One question: a path below `/qrs/` and at most one parameter.
-#[derive(Debug, Clone)]
-pub(super) struct Ask {
-    path: String,
-    parameter: Option<(&'static str, String)>,
-}
-
-impl Ask {
-    pub(super) fn path(path: impl Into<String>) -> Self {
-        Self { path: path.into(), parameter: None }
-    }
-
-    pub(super) fn filter(path: &str, filter: &Filter) -> Self {
-        Self::with(path, "filter", filter.to_string())
-    }
-
-    pub(super) fn with(path: impl Into<String>, name: &'static str, value: String) -> Self {
-        Self { path: path.into(), parameter: Some((name, value)) }
-    }
-
-    fn readable(&self) -> String {
-        let parameter = self.parameter.as_ref().map(|(name, value)| format!("?{name}={value}"));
-        format!("/qrs/{}{}", self.path, parameter.unwrap_or_default())
-    }
-
-    fn target(&self, key: &str) -> String {
-        let parameter = self.parameter.as_ref().map(|(name, value)| format!("{name}={}&", encode(value)));
-        format!("/qrs/{}?{}xrfkey={key}", self.path, parameter.unwrap_or_default())
-    }
 }
 
 /// How a reply is taken.
@@ -221,6 +190,13 @@ impl RepositoryClient {
         }
     }
 
+    /// Sends an order, once, and gives back what the repository says to it: JSON, or nothing.
+    ///
+    /// An error may mean that the order was carried out all the same, unless it says that the repository was not reached.
+    pub(super) async fn send(&self, order: &Ask) -> Result<Value, QlikError> {
+        self.read(order, |body| if body.is_empty() { Ok(Value::Null) } else { serde_json::from_slice(body) }).await
+    }
+
     /// Asks for something that may be large.
     pub(super) async fn download(&self, ask: &Ask) -> Result<Box<Download<'_>>, QlikError> {
         match self.call(ask, Take::InPieces).await? {
@@ -235,7 +211,7 @@ impl RepositoryClient {
 
     fn request(&self, ask: &Ask) -> Box<Request> {
         let (site, address, path) = (self.settings.site.clone(), self.address(), ask.readable());
-        Box::new(Request { site, address, method: "GET", path })
+        Box::new(Request { site, address, method: ask.method.to_string(), path })
     }
 
     fn key(&self) -> Arc<str> {
@@ -272,7 +248,7 @@ impl RepositoryClient {
             } else if !new_files_tried && error.may_be_certificates() && self.reload_certificates() {
                 new_files_tried = true;
                 passage = Some(current);
-            } else if let Some(wait) = waits.next().filter(|_| error.is_passing() && !current.is_probe()) {
+            } else if let Some(wait) = waits.next().filter(|_| ask.is_safe() && error.is_passing() && !current.is_probe()) {
                 current.stumbled(&error.reason());
                 self.clock.sleep(wait.mul_f64(0.8 + 0.4 * fastrand::f64())).await;
                 if let Some(refusal) = self.circuit.refusal() {
@@ -295,7 +271,11 @@ impl RepositoryClient {
     async fn attempt<'a>(&'a self, ask: &Ask, take: Take, key: &str, permit: SemaphorePermit<'a>) -> Result<Reply<'a>, QlikError> {
         let http = self.http.lock().unwrap_or_else(PoisonError::into_inner).http.clone();
         let exchange = async {
-            let request = http.get(format!("{}{}", self.base, ask.target(key))).headers(self.headers(key));
+            let url = format!("{}{}", self.base, ask.target(key));
+            let mut request = http.request(ask.method.clone(), url).headers(self.headers(key));
+            if let Some(body) = &ask.body {
+                request = request.body(body.clone());
+            }
             let mut response = request.send().await.map_err(|error| self.transport(ask, error))?;
             let status = response.status().as_u16();
             if status == 200 && take == Take::InPieces {
@@ -311,6 +291,7 @@ impl RepositoryClient {
             }
             match status {
                 200 => Ok(Reply::Whole(body.into())),
+                201 | 204 if !ask.is_safe() => Ok(Reply::Whole(body.into())),
                 _ => Err(self.refused(ask, status, excerpt(&body, key))),
             }
         };

@@ -20,7 +20,7 @@ pub struct Request {
     /// Host and port.
     pub address: String,
     /// `GET`.
-    pub method: &'static str,
+    pub method: String,
     /// Path and filter, readable; without the key against request forgery.
     pub path: String,
 }
@@ -313,7 +313,7 @@ mod tests {
 
     fn request() -> Box<Request> {
         let path = "/qrs/task/full?filter=id eq 7".into();
-        Box::new(Request { site: "prod".into(), address: "sense:4242".into(), method: "GET", path })
+        Box::new(Request { site: "prod".into(), address: "sense:4242".into(), method: "GET".into(), path })
     }
 
     #[test]

@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::client::{Ask, RepositoryClient};
+use super::ask::Ask;
+use super::client::RepositoryClient;
 use super::error::QlikError;
 use super::filter::Filter;
 use super::map;
@@ -43,6 +44,19 @@ pub struct EndedExecution {
     pub result: ExecutionResult,
 }
 
+/// Which ends of executions are wanted: the bad ones, and perhaps the good ones.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ends {
+    pub(super) successes: bool,
+}
+
+impl Ends {
+    pub(super) fn filter(self) -> Filter {
+        let wanted: Vec<i64> = WENT_WRONG.into_iter().chain(self.successes.then_some(SUCCEEDED)).collect();
+        Filter::any_number("status", &wanted)
+    }
+}
+
 impl EndedSpan {
     fn filter(self, by_status: bool) -> Filter {
         let since = Filter::since("stopTime", self.from);
@@ -50,8 +64,7 @@ impl EndedSpan {
             Some(before) => since.and(Filter::before("stopTime", before)),
             None => since,
         };
-        let wanted: Vec<i64> = WENT_WRONG.into_iter().chain(self.successes.then_some(SUCCEEDED)).collect();
-        if by_status { within.and(Filter::any_number("status", &wanted)) } else { within }
+        if by_status { within.and(Ends { successes: self.successes }.filter()) } else { within }
     }
 
     fn wants(self, result: &ExecutionResult) -> bool {

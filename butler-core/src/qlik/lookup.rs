@@ -11,7 +11,8 @@ use moka::future::Cache;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::client::{Ask, RepositoryClient};
+use super::ask::Ask;
+use super::client::RepositoryClient;
 use super::error::QlikError;
 use super::filter::Filter;
 use super::map;

@@ -1,9 +1,11 @@
 //! Everything that talks to Qlik Sense.
 //!
 //! So far that is the repository (QRS), which knows tasks, apps, users and how executions went: [`RepositoryClient`] asks it, [`QlikError`] says
-//! why an answer could not be had. `client` is how one question is asked, `lookup`, `executions` and `script_log` are the questions, `map` makes
+//! why an answer could not be had. `client` is how one question is asked, `lookup`, `executions`, `changes` and `script_log` are the questions, `map` makes
 //! facts of the replies, `script_error` finds in a script log why the reload failed, and `circuit` knows whether the repository answers at all.
 
+mod ask;
+mod changes;
 mod circuit;
 mod client;
 mod error;
@@ -18,6 +20,7 @@ mod script_error;
 mod script_log;
 mod standing;
 
+pub use changes::Subscription;
 pub use circuit::RepositoryState;
 pub use client::RepositoryClient;
 pub use error::{QlikError, Request};

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::client::{Ask, RepositoryClient};
+use super::ask::Ask;
+use super::client::RepositoryClient;
 use super::error::QlikError;
 use super::filter::encode;
 use super::log_ends::LogEnds;

@@ -10,7 +10,8 @@ use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::client::{Ask, RepositoryClient};
+use super::ask::Ask;
+use super::client::RepositoryClient;
 use super::error::QlikError;
 use super::map;
 use crate::event::{ExecutionResult, ExecutionStatus};

@@ -152,7 +152,10 @@ async fn datagrams_that_do_not_come_are_told_of_with_the_remedy() {
     let notice = &silence["event"]["body"]["notice"];
     assert_eq!(notice["title"], "No log datagram comes from the site `prod` any more");
     let (text, address) = (notice["text"].as_str().unwrap_or_default(), sense.butler.address("udp"));
-    assert!(text.contains("3 executions") && text.contains("LocalLogConfig.xml") && text.contains(&format!("listens on {address}")), "{text}");
+    assert!(
+        text.contains("3 executions") && text.contains("LocalLogConfig.xml") && text.contains(&format!("listens on {address}")),
+        "{text}"
+    );
     // It goes out like any other, and the failures themselves were told.
     let bodies = sense.world.received(4).await;
     assert_eq!(bodies.iter().filter(|request| request.body.contains("No log datagram comes")).count(), 1);
@@ -160,4 +163,27 @@ async fn datagrams_that_do_not_come_are_told_of_with_the_remedy() {
     sense.world.received(5).await;
     let listed = sense.world.says(&sense.butler, &["events", "list"]).await;
     assert_eq!(listed.matches("butler.source_silent").count(), 1, "{listed}");
+}
+
+#[tokio::test]
+async fn a_repository_that_calls_has_an_execution_told_at_once() {
+    let calls = "[sites.prod.reconcile]\nevery = \"1h\"\nnotify_url = \"http://127.0.0.1:0\"\nnotify_listen = \"127.0.0.1:0\"";
+    let Sense { site, world, butler, slack: _slack, mail: _mail } = sense(calls).await;
+    site.send_datagrams_to(None);
+    let subscribed = async || eventually("a subscription", async || (site.subscriptions() == 1).then_some(())).await;
+    subscribed().await;
+    assert!(butler.address("qrs_poll").starts_with("127.0.0.1:"));
+    let mut ended = day(&site, 0..3).await;
+    all_told(&world.hook, &butler, &ended).await;
+    // Another process takes over from one that had no time to say so.
+    butler.kill().await;
+    ended.extend(day(&site, 3..6).await);
+    let mut butler = world.serve().await;
+    all_told(&world.hook, &butler, &ended).await;
+    subscribed().await;
+    ended.extend(day(&site, 6..9).await);
+    all_told(&world.hook, &butler, &ended).await;
+    butler.press_ctrl_c().await;
+    butler.ended().await;
+    assert_eq!(site.subscriptions(), 0);
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue, Request, Response};
+use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 
 use super::faults::Fault;
@@ -20,6 +21,8 @@ const XSRF: &str = "XSRF prevention check failed. Possible XSRF discovered.";
 const MISSING: &str = "Missing parameter value(s)";
 const FORBIDDEN: &str = "Forbidden";
 const INACTIVE: &str = "Forbidden: Your account is inactive. Contact your administrator to activate it.";
+/// Nothing that the repository is told is larger.
+const LARGEST_BODY: usize = 1 << 20;
 const PAGE: &str = "<!DOCTYPE html><html><head><title>Qlik Sense</title></head><body>Please log in.</body></html>";
 
 /// The connection is broken in place of an answer.
@@ -27,15 +30,18 @@ const PAGE: &str = "<!DOCTYPE html><html><head><title>Qlik Sense</title></head><
 #[error("the connection is reset")]
 pub(super) struct Broken;
 
-pub(super) async fn answer<B>(shared: &Arc<Shared>, fuse: &Fuse, request: Request<B>) -> Result<Response<Body>, Broken> {
-    let query = Query::read(request.uri().query().unwrap_or_default());
-    let path = request.uri().path();
+pub(super) async fn answer(shared: &Arc<Shared>, fuse: &Fuse, request: Request<Incoming>) -> Result<Response<Body>, Broken> {
+    let (request, body) = request.into_parts();
+    let body = axum::body::to_bytes(Body::new(body), LARGEST_BODY).await.map_err(|_| Broken)?;
+    let query = Query::read(request.uri.query().unwrap_or_default());
+    let path = request.uri.path();
     let below = path.strip_prefix("/qrs/").map(|below| decode(below.trim_end_matches('/')));
     let asked = SiteRequest {
-        method: request.method().to_string(),
+        method: request.method.to_string(),
         path: below.clone().unwrap_or_else(|| path.to_owned()),
         parameters: query.parameters.clone(),
-        user: request.headers().get("x-qlik-user").map(|user| String::from_utf8_lossy(user.as_bytes()).into_owned()),
+        user: request.headers.get("x-qlik-user").map(|user| String::from_utf8_lossy(user.as_bytes()).into_owned()),
+        body: String::from_utf8_lossy(&body).into_owned(),
     };
     shared.requests.add(asked.clone());
     let faults = shared.faults.of(&asked.path);
@@ -46,7 +52,7 @@ pub(super) async fn answer<B>(shared: &Arc<Shared>, fuse: &Fuse, request: Reques
     }
     let fault = faults.into_iter().find(|fault| !matches!(fault, Fault::Delay(_)));
     let truth = if fault == Some(Fault::Lie) { Truth::Lie } else { Truth::Told };
-    let reply = || match check(shared, &query, request.headers(), &asked) {
+    let reply = || match check(shared, &query, &request.headers, &asked) {
         Err(refused) => refused,
         Ok(()) if below.is_none() => Reply::not_found(),
         Ok(()) => routes::reply(shared, &asked, truth),

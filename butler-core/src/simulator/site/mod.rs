@@ -43,6 +43,7 @@ mod shapes;
 mod shared;
 mod state;
 mod state_file;
+mod subscriptions;
 
 pub use error::{RunError, SiteError, StateError};
 pub use execution::{Execution, Run};

@@ -3,7 +3,7 @@
 /// A request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SiteRequest {
-    /// `GET`, `POST`.
+    /// `GET`, `POST`, `DELETE`.
     pub method: String,
     /// The path below `/qrs/`: `task/full`.
     pub path: String,
@@ -11,6 +11,8 @@ pub struct SiteRequest {
     pub parameters: Vec<(String, String)>,
     /// On whose behalf: `X-Qlik-User` as it was sent.
     pub user: Option<String>,
+    /// The body; empty if there is none.
+    pub body: String,
 }
 
 impl SiteRequest {

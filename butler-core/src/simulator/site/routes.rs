@@ -16,6 +16,7 @@ use super::run::begin;
 use super::script_log::with_crlf;
 use super::shared::Shared;
 use super::state::{ExecutionRecord, ScriptLogApi};
+use super::subscriptions;
 
 /// Whether the answer is about what was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,8 +32,12 @@ pub(super) fn reply(shared: &Arc<Shared>, asked: &SiteRequest, truth: Truth) -> 
     if asked.method == "POST" {
         return match parts[..] {
             ["task", id, "start"] => with_id(id, |id| start(shared, id)),
+            ["notification"] => subscriptions::add(shared, asked),
             _ => Reply::not_found(),
         };
+    }
+    if asked.method == "DELETE" && parts[..] == ["notification"] {
+        return subscriptions::remove(shared, asked);
     }
     if asked.method != "GET" {
         return Reply::not_found();

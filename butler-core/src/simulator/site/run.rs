@@ -16,6 +16,7 @@ use super::pace::{Course, earlier, later};
 use super::script_log::{self, Reload};
 use super::shared::Shared;
 use super::state::{App, ExecutionIds, ExecutionRecord, LogFile, SiteState, Step, Task};
+use super::subscriptions;
 use crate::event::{ExecutionStatus, TaskEvent, TaskOutcome, TaskType};
 use crate::source::decode::{Message, SchedulerMessage, encode};
 
@@ -75,6 +76,7 @@ impl Running {
             datagram: self.datagram,
             lost: self.lost,
         };
+        subscriptions::tell(&self.shared, self.result);
         // It may be that nobody listens.
         let _ = self.shared.ended.send(execution.clone());
         told.map(|()| execution)

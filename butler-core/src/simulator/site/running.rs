@@ -210,9 +210,22 @@ impl Site {
         self.shared.faults.clear();
     }
 
-    /// Takes the whole site down, or up again. While it is down every connection is reset, those that are there and those that come.
+    /// Takes the whole site down, or up again. While it is down every connection is reset, those that are there and those that come; and what the repository kept in its memory alone is
+    /// gone, as if it had been started anew: who wants to be called when something changes.
     pub fn set_down(&self, down: bool) {
+        self.shared.subscriptions.forget();
         self.shared.down.send_replace(down);
+    }
+
+    /// Starts the repository anew, so fast that nobody notices: it only forgets who wants to be called when something changes.
+    pub fn forget_subscriptions(&self) {
+        self.shared.subscriptions.forget();
+    }
+
+    /// How many have asked to be called when something changes.
+    #[must_use]
+    pub fn subscriptions(&self) -> usize {
+        self.shared.subscriptions.count()
     }
 
     /// Takes the whole site down, and up again after a while.

@@ -12,6 +12,7 @@ use super::pace::Pace;
 use super::requests::SiteRequest;
 use super::shapes::Shapes;
 use super::state::SiteState;
+use super::subscriptions::Subscriptions;
 use crate::clock::Clock;
 use crate::simulator::kept::Kept;
 
@@ -32,6 +33,8 @@ pub(super) struct Shared {
     datagrams_to: Mutex<Option<SocketAddr>>,
     /// Which share of the datagrams gets lost, and what decides about each.
     losses: Mutex<Option<(f64, fastrand::Rng)>>,
+    /// Who is called when something changes, by handle. The repository keeps it in its memory.
+    pub(super) subscriptions: Subscriptions,
     /// What goes on by itself: runs that were started through the repository. It ends with the site.
     background: Mutex<JoinSet<()>>,
 }
@@ -49,6 +52,7 @@ impl Shared {
             state: Mutex::new(state),
             datagrams_to: Mutex::new(datagrams_to),
             losses: Mutex::default(),
+            subscriptions: Subscriptions::default(),
             background: Mutex::default(),
         }
     }

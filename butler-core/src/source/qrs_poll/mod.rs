@@ -10,13 +10,18 @@
 //!   about it.
 //! * **The wall clock** decides where the first round of all begins, how far the first one after a start looks back, and that the cursor is never in the future. It may jump: if it goes
 //!   back, the cursor follows, at most by `look_back`, and what is read twice is recognised; if it goes forward, nothing is passed over.
+//! * **The repository can call** when an execution ends, if it is told to ([`Notifications`]). A call says only that it is time to read, so that it is read at once; nothing depends on it.
 //! * **While the repository is down** one request a round fails, or is refused by the client at once; the cursor stays.
 
+#[cfg(all(test, feature = "testkit"))]
+mod called_tests;
 mod cursor;
+mod notified;
 mod pages;
 mod round;
 mod silence;
 mod source;
+mod subscribed;
 #[cfg(all(test, feature = "testkit"))]
 mod tests;
 mod to_event;
@@ -45,6 +50,25 @@ pub struct QrsPollSettings {
     pub time_zone: TimeZone,
     /// Where the site's datagrams are received; none if they are not, and then nobody misses any.
     pub datagrams_at: Option<String>,
+    /// Where the repository calls when an execution ends; none if it does not.
+    pub notifications: Option<Notifications>,
+}
+
+/// Where the repository calls when an execution ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notifications {
+    /// What the repository calls: `http://host:port`. Port 0 stands for the port that is listened on.
+    pub url: String,
+    /// Where the calls are listened for: `host:port`.
+    pub listen: String,
+}
+
+impl Notifications {
+    /// The address without a path, with the port that is listened on where it leaves that open.
+    fn base(&self, port: u16) -> String {
+        let base = self.url.trim_end_matches('/');
+        base.strip_suffix(":0").map_or_else(|| base.to_owned(), |host| format!("{host}:{port}"))
+    }
 }
 
 impl QrsPollSettings {

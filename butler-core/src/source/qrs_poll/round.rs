@@ -43,6 +43,8 @@ pub(super) struct Summary {
     pub(super) listed: usize,
     /// The most that were listed at once.
     pub(super) largest: usize,
+    /// Executions that were listed for the first time.
+    pub(super) unread: usize,
     /// Events that nobody had told of.
     pub(super) new: usize,
 }
@@ -112,7 +114,9 @@ impl Poll {
                 summary.pages += 1;
                 summary.listed += ended.len();
                 summary.largest = summary.largest.max(ended.len());
-                summary.new += self.hand_in(cursor, ended, now).await?;
+                let (unread, new) = self.hand_in(cursor, ended, now).await?;
+                summary.unread += unread;
+                summary.new += new;
             }
             // Only now: everything of the page is in the journal.
             if let Some(to) = page.span.before.or(last) {
@@ -152,8 +156,8 @@ impl Poll {
         floor
     }
 
-    /// Hands in what was not read before, and waits until the journal has it; how much of it nobody had told.
-    async fn hand_in(&mut self, cursor: &mut Cursor, ended: Vec<EndedExecution>, now: Timestamp) -> Result<usize, RoundError> {
+    /// Hands in what was not read before, and waits until the journal has it; how much that was, and how much of it nobody had told.
+    async fn hand_in(&mut self, cursor: &mut Cursor, ended: Vec<EndedExecution>, now: Timestamp) -> Result<(usize, usize), RoundError> {
         let unread: Vec<_> = ended.into_iter().filter(|ended| ended.result.id.is_none_or(|id| !cursor.has_read(id))).collect();
         let mut events = Vec::with_capacity(unread.len());
         let mut names = true;
@@ -176,7 +180,7 @@ impl Poll {
         for ended in &unread {
             cursor.note(ended.result.id, ended.stopped, now);
         }
-        Ok(new)
+        Ok((unread.len(), new))
     }
 
     /// What is known of a task; it is not waited for long, and after one failure for no other of the page.

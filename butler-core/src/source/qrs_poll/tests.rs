@@ -82,6 +82,7 @@ impl World {
             successes: false,
             time_zone: jiff::tz::TimeZone::UTC,
             datagrams_at: Some("0.0.0.0:9998".to_owned()),
+            notifications: None,
         };
         change(&mut settings);
         let poll = poll(&site, &folder, &clock, &store, &settings, feed(&store));
