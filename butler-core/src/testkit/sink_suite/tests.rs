@@ -1,7 +1,9 @@
 //! The suite catches what it is for.
 
 use super::*;
+use crate::event::DeliveryId;
 use crate::event::{Event, Needs, Target};
+use crate::sink::{Delivery, DeliveryError, Message, Receipt, Retry};
 use crate::sink::{RenderError, Rendering, TargetRequest};
 use crate::testkit::{HttpRemote, closed_port, make_sink};
 
