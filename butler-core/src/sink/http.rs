@@ -103,6 +103,8 @@ impl HttpRemote {
             timeout: context.timeout,
             // Followed here, where it is known whether the message goes along and where it goes.
             redirects: 0,
+            // A connection that is not kept costs the next attempt a handshake.
+            idle_per_host: context.max_in_flight,
             system_proxy: !is_loopback,
             ..ClientOptions::default()
         };
@@ -316,32 +318,5 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::clock::SystemClock;
-    use jiff::Timestamp;
-
-    fn wait(text: &'static str) -> Option<Duration> {
-        retry_after(&HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(text))]), &SystemClock::default())
-    }
-
-    #[test]
-    fn retry_after_is_seconds_or_a_date() {
-        assert_eq!(wait("7"), Some(Duration::from_secs(7)));
-        assert_eq!(wait("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
-        let later = wait("Thu, 31 Dec 2099 23:59:59 GMT");
-        let expected = Timestamp::constant(4_102_444_799, 0).duration_since(Timestamp::now()).as_secs();
-        assert!(later.is_some_and(|wait| wait.as_secs().abs_diff(u64::try_from(expected).unwrap()) < 5), "{later:?}");
-        assert_eq!(wait("soon"), None);
-        assert_eq!(wait("-5"), None);
-    }
-
-    #[test]
-    fn everything_in_an_address_is_secret() {
-        let url = Url::parse("https://user:passw0rd@h.example/services/T000/B000/XyZ123456/a%2Fb%2Fc?token=abc%20def").unwrap();
-        let found = secrets(&url, &HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static("Bearer header-value"))]));
-        for part in ["passw0rd", "XyZ123456", "a/b/c", "abc def", "Bearer header-value", "header-value", "services"] {
-            assert!(found.iter().any(|secret| secret == part), "{part}");
-        }
-    }
-}
+#[cfg(feature = "testkit")]
+mod tests;

@@ -47,6 +47,8 @@ pub struct SinkContext {
     pub base_dir: PathBuf,
     /// How long one attempt may take; connecting takes at most half of it.
     pub timeout: Duration,
+    /// How many attempts may be under way at once, so how many connections are worth keeping.
+    pub max_in_flight: usize,
 }
 
 impl SinkContext {

@@ -108,5 +108,6 @@ pub fn make_sink(type_name: &str, options: &str) -> Arc<dyn Sink> {
 /// A context for sinks under test.
 #[must_use]
 pub fn sink_context() -> SinkContext {
-    SinkContext { name: "under-test".into(), clock: Arc::new(TestClock::default()), base_dir: std::env::temp_dir(), timeout: TIMEOUT }
+    let clock = Arc::new(TestClock::default());
+    SinkContext { name: "under-test".into(), clock, base_dir: std::env::temp_dir(), timeout: TIMEOUT, max_in_flight: 8 }
 }

@@ -62,9 +62,9 @@ fn one(
         return None;
     }
     let timeout = entry.timeout.map(|timeout| timeout.0).or_else(|| registry.timeout(&entry.r#type)).unwrap_or_default();
-    let context = SinkContext { name: name.into(), clock: Arc::clone(clock), base_dir: config.base_dir.clone(), timeout };
-    let sink = registry.make(&entry.r#type, entry.options.clone(), &context, issues)?;
     let max_in_flight = usize::try_from(entry.max_in_flight).ok()?;
+    let context = SinkContext { name: name.into(), clock: Arc::clone(clock), base_dir: config.base_dir.clone(), timeout, max_in_flight };
+    let sink = registry.make(&entry.r#type, entry.options.clone(), &context, issues)?;
     let was = entry.was.iter().map(|name| SinkName::from(name.as_str())).collect();
     Some(SinkPlan { sink, timeout, max_in_flight, retry, was })
 }

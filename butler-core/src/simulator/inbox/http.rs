@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -131,6 +132,7 @@ struct Shared {
     received: Kept<ReceivedRequest>,
     next: Mutex<VecDeque<Answer>>,
     otherwise: Mutex<Option<Answer>>,
+    connections: AtomicUsize,
 }
 
 impl HttpInbox {
@@ -193,6 +195,12 @@ impl HttpInbox {
         self.shared.received.count()
     }
 
+    /// How many connections were made to it in all.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::Relaxed)
+    }
+
     /// Waits until it has received `count` requests in all.
     pub async fn wait_for(&self, count: usize) -> Vec<ReceivedRequest> {
         self.shared.received.wait_for(count).await
@@ -210,6 +218,7 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Sha
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         while connections.try_join_next().is_some() {}
+        shared.connections.fetch_add(1, Ordering::Relaxed);
         let (tls, shared) = (tls.clone(), Arc::clone(&shared));
         connections.spawn(async move {
             // A client that goes away is none of our business.

@@ -7,8 +7,7 @@ use futures_util::future::join_all;
 use super::SinkHarness;
 use super::attempts::{attempt, failed, prepared};
 use crate::event::{DeliveryId, EventId, SinkName, TaskOutcome, TaskType};
-use crate::sink::Delivery;
-use crate::sink::Reason;
+use crate::sink::{Delivery, Reason};
 use crate::testkit::sink_samples::Sample;
 
 /// An accepted message arrives once, and the receipt says something.
