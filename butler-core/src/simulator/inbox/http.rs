@@ -63,6 +63,7 @@ enum Fault {
     Reset,
     HalfHead,
     HalfBody,
+    Gibberish,
 }
 
 impl Answer {
@@ -88,6 +89,12 @@ impl Answer {
     #[must_use]
     pub fn half() -> Self {
         Self { fault: Some(Fault::HalfHead), ..Self::ok() }
+    }
+
+    /// Something that is no HTTP, as another server at the same port would say.
+    #[must_use]
+    pub fn gibberish() -> Self {
+        Self { fault: Some(Fault::Gibberish), ..Self::ok() }
     }
 
     /// The connection is closed in the middle of the answer's body.
@@ -238,7 +245,7 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Shared)
     while let Some(request) = read_request(&mut stream, &mut buffer).await? {
         let answer = shared.next.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         let answer = answer.or_else(|| shared.otherwise.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap_or_else(Answer::ok);
-        let is_told = !matches!(answer.fault, Some(Fault::Reset | Fault::HalfHead));
+        let is_told = !matches!(answer.fault, Some(Fault::Reset | Fault::HalfHead | Fault::Gibberish));
         shared.received.add(ReceivedRequest { answered: is_told.then_some(answer.status), ..request });
         if let Some(gate) = &answer.gate {
             gate.pass().await;
@@ -254,6 +261,7 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Shared)
         let all = [head.as_bytes(), answer.body.as_bytes()].concat();
         let sent = match answer.fault {
             Some(Fault::HalfHead) => &all[..head.len() / 2],
+            Some(Fault::Gibberish) => b"220 mail.example.com ESMTP\r\n",
             Some(Fault::HalfBody) => &all[..head.len() + answer.body.len() / 2],
             _ => &all,
         };

@@ -70,6 +70,10 @@ impl<const BASIC: bool> SinkHarness for Harness<BASIC> {
         std::mem::forget(remote);
         Some(sink)
     }
+
+    fn http(&self) -> Option<&HttpRemote> {
+        Some(&self.remote)
+    }
 }
 
 sink_suite!(formatted_keeps_the_contract, Harness<false>);

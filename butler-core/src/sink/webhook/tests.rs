@@ -71,6 +71,10 @@ impl<const GET: bool> SinkHarness for Harness<GET> {
         std::mem::forget(remote);
         Some(sink)
     }
+
+    fn http(&self) -> Option<&HttpRemote> {
+        Some(&self.remote)
+    }
 }
 
 sink_suite!(post_keeps_the_contract, Harness<false>);

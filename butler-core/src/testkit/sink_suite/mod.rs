@@ -9,6 +9,7 @@
 mod arriving;
 mod attempts;
 mod failing;
+mod over_http;
 mod secrets;
 mod texts;
 
@@ -19,9 +20,11 @@ use async_trait::async_trait;
 
 use crate::simulator::inbox::Gate;
 use crate::sink::Sink;
+use crate::testkit::HttpRemote;
 
 pub use arriving::*;
 pub use failing::*;
+pub use over_http::*;
 pub use secrets::*;
 pub use texts::*;
 
@@ -88,6 +91,11 @@ pub trait SinkHarness: Send + Sync + Sized + 'static {
 
     /// A sink like it, whose remote shows a certificate that is not trusted; `None` for remotes without TLS.
     async fn untrusted(&self) -> Option<Arc<dyn Sink>>;
+
+    /// The remote, if it is one over HTTP: it is then made to answer as only such remotes do.
+    fn http(&self) -> Option<&HttpRemote> {
+        None
+    }
 }
 
 /// Makes a module of tests, one for each promise of a sink's contract, for a [`SinkHarness`](crate::testkit::sink_suite::SinkHarness)
@@ -106,7 +114,9 @@ macro_rules! sink_suite {
                 the_key_is_the_same_for_every_attempt, secrets_are_never_shown, errors_are_one_short_line, rendering_is_pure,
                 what_went_wrong_has_a_target, plain_messages_say_what_is_wrong, long_texts_arrive, every_script_arrives,
                 awkward_characters_arrive, no_text_becomes_a_header, deliveries_run_side_by_side, a_dropped_attempt_does_no_harm,
-                several_are_answered_in_order, a_check_sends_nothing
+                several_are_answered_in_order, a_check_sends_nothing, a_redirect_takes_no_secret_along, redirects_without_end_end,
+                a_message_that_is_too_long_is_said_to_be, long_answers_are_not_waited_for, what_the_remote_echoes_is_cleaned,
+                statuses_that_pass_are_tried_again, an_answer_that_is_none_is_tried_again
             );
         }
     };

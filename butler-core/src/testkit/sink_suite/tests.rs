@@ -102,6 +102,10 @@ impl<const FAULT: u8> SinkHarness for Harness<FAULT> {
     async fn untrusted(&self) -> Option<Arc<dyn Sink>> {
         None
     }
+
+    fn http(&self) -> Option<&HttpRemote> {
+        Some(&self.0)
+    }
 }
 
 #[tokio::test]
@@ -114,6 +118,18 @@ async fn a_leak_is_caught() {
 #[should_panic(expected = "the secret s3cr3t-path stands in")]
 async fn a_leak_into_the_log_is_caught() {
     secrets_are_never_shown::<Harness<LOGS>>().await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "the secret s3cr3t-path stands in")]
+async fn an_echo_that_is_shown_is_caught() {
+    what_the_remote_echoes_is_cleaned::<Harness<LEAKS>>().await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "assertion `left == right` failed")]
+async fn a_redirect_that_counts_as_a_success_is_caught() {
+    a_redirect_takes_no_secret_along::<Harness<DROPS>>().await;
 }
 
 #[tokio::test]
