@@ -59,6 +59,21 @@ pub(super) fn trust(ca: Option<&Path>, accept_untrusted: bool, context: &SinkCon
     }
 }
 
+/// An answer with a status of success.
+#[derive(Debug)]
+pub(super) struct Accepted {
+    status: u16,
+    /// Its body, or the start of it; it may hold what is secret.
+    #[cfg_attr(not(feature = "sink-teams"), expect(dead_code, reason = "only Teams says more than its status does"))]
+    pub(super) answer: String,
+}
+
+impl Accepted {
+    pub(super) fn receipt(&self) -> Receipt {
+        Receipt { detail: format!("HTTP {}", self.status) }
+    }
+}
+
 /// What is sent.
 pub(super) struct Request<'a> {
     pub(super) method: Method,
@@ -115,6 +130,11 @@ impl HttpRemote {
 
     /// Sends a request, follows redirects, and says what came of it.
     pub(super) async fn send(&self, request: Request<'_>) -> Result<Receipt, DeliveryError> {
+        self.send_and_read(request).await.map(|accepted| accepted.receipt())
+    }
+
+    /// The same, for remotes whose answer says more than its status.
+    pub(super) async fn send_and_read(&self, request: Request<'_>) -> Result<Accepted, DeliveryError> {
         let attempt = self.follow(request);
         let limit = self.options.timeout;
         tokio::time::timeout(limit, attempt).await.unwrap_or_else(|_| Err(self.too_late()))
@@ -141,7 +161,7 @@ impl HttpRemote {
         self.client.get_or_try_init(make).await
     }
 
-    async fn follow(&self, request: Request<'_>) -> Result<Receipt, DeliveryError> {
+    async fn follow(&self, request: Request<'_>) -> Result<Accepted, DeliveryError> {
         let client = self.client().await?;
         let mut url = self.url.clone();
         if let Some(added) = request.query {
@@ -196,12 +216,12 @@ impl HttpRemote {
         Ok(to)
     }
 
-    async fn judge(&self, mut response: Response) -> Result<Receipt, DeliveryError> {
+    async fn judge(&self, mut response: Response) -> Result<Accepted, DeliveryError> {
         let status = response.status();
         let wait = retry_after(response.headers(), &*self.clock);
         let answer = read(&mut response).await;
         if status.is_success() {
-            return Ok(Receipt { detail: format!("HTTP {}", status.as_u16()) });
+            return Ok(Accepted { status: status.as_u16(), answer });
         }
         let said = self.clean(&answer);
         let said = if said.is_empty() { String::new() } else { format!(": {said}") };
@@ -247,8 +267,14 @@ impl HttpRemote {
         DeliveryError::transient(Reason::Unreachable, format!("{doing} {}: {why}", self.shown)).caused_by(error)
     }
 
+    /// Scheme, host and port: what of the address may be shown.
+    #[cfg(feature = "sink-teams")]
+    pub(super) fn shown(&self) -> &str {
+        &self.shown
+    }
+
     /// What the remote says, short and in one line, without anything that is secret.
-    fn clean(&self, text: &str) -> String {
+    pub(super) fn clean(&self, text: &str) -> String {
         const LONGEST: usize = 300;
         let mut text = text.to_owned();
         for secret in &self.secrets {

@@ -7,11 +7,13 @@
 //! A sink comes into being from a [`SinkConfig`], found by its type's name in a [`Registry`].
 
 mod error;
-#[cfg(any(feature = "sink-email", feature = "sink-slack", feature = "sink-webhook"))]
+#[cfg(any(feature = "sink-email", feature = "sink-slack", feature = "sink-teams", feature = "sink-webhook"))]
 mod handshake;
-#[cfg(any(feature = "sink-slack", feature = "sink-webhook"))]
+#[cfg(feature = "sink-webhook")]
+mod headers;
+#[cfg(any(feature = "sink-slack", feature = "sink-teams", feature = "sink-webhook"))]
 mod http;
-#[cfg(any(feature = "sink-slack", feature = "sink-email"))]
+#[cfg(any(feature = "sink-email", feature = "sink-slack", feature = "sink-teams"))]
 mod kinds;
 mod message;
 mod registry;
@@ -21,6 +23,8 @@ pub mod words;
 pub mod email;
 #[cfg(feature = "sink-slack")]
 pub mod slack;
+#[cfg(feature = "sink-teams")]
+pub mod teams;
 #[cfg(feature = "sink-webhook")]
 pub mod webhook;
 

@@ -127,7 +127,8 @@ impl Default for Registry {
 
 impl Registry {
     /// Types that exist but may be left out of a build, with their feature.
-    const FEATURES: [(&'static str, &'static str); 3] = [("email", "sink-email"), ("slack", "sink-slack"), ("webhook", "sink-webhook")];
+    const FEATURES: [(&'static str, &'static str); 4] =
+        [("email", "sink-email"), ("slack", "sink-slack"), ("teams", "sink-teams"), ("webhook", "sink-webhook")];
 
     /// No types at all.
     #[must_use]
@@ -139,7 +140,7 @@ impl Registry {
     #[must_use]
     pub fn with_compiled_in() -> Self {
         #[cfg_attr(
-            not(any(feature = "sink-email", feature = "sink-slack", feature = "sink-webhook")),
+            not(any(feature = "sink-email", feature = "sink-slack", feature = "sink-teams", feature = "sink-webhook")),
             expect(unused_mut, reason = "no sinks in this build")
         )]
         let mut registry = Self::empty();
@@ -147,6 +148,8 @@ impl Registry {
         registry.register::<super::email::EmailConfig>();
         #[cfg(feature = "sink-slack")]
         registry.register::<super::slack::SlackConfig>();
+        #[cfg(feature = "sink-teams")]
+        registry.register::<super::teams::TeamsConfig>();
         #[cfg(feature = "sink-webhook")]
         registry.register::<super::webhook::WebhookConfig>();
         registry

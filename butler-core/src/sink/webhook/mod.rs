@@ -23,9 +23,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use reqwest::Method;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 
+use super::headers;
 use super::http::{HttpRemote, Redirects, Request, trust};
 use super::{BuildError, Delivery, DeliveryError, Message, Receipt, RenderError, Rendering, Sink, SinkConfig, SinkContext, TargetRequest};
 use crate::config::{Issues, Secret};
@@ -74,34 +74,16 @@ impl SinkConfig for WebhookConfig {
     const TYPE: &'static str = "webhook";
 
     fn validate(&self, issues: &mut Issues) {
-        const OURS: [&str; 6] = ["content-type", "content-length", "transfer-encoding", "host", "connection", "idempotency-key"];
         if self.method().is_none() {
             issues.at_with_choices("method", format!("`{}` is no method for webhooks", self.method), &self.method, &["POST", "PUT", "GET"]);
         }
-        issues.within("headers", |issues| {
-            for name in self.headers.keys() {
-                if HeaderName::from_bytes(name.as_bytes()).is_err() {
-                    issues.at(name, "this is no name of an HTTP header");
-                } else if OURS.contains(&name.to_ascii_lowercase().as_str()) {
-                    issues.at(name, "this header is set by Butler itself");
-                }
-            }
-        });
+        headers::validate(&self.headers, &[], issues);
     }
 
     fn build(&self, context: &SinkContext) -> Result<Arc<dyn Sink>, BuildError> {
-        let invalid = |key, why: String| BuildError::Invalid { key, why };
-        let method = self.method().ok_or_else(|| invalid("method", format!("`{}` is no method for webhooks", self.method)))?;
-        let mut headers = HeaderMap::new();
-        for (name, value) in &self.headers {
-            let value = context.reveal(value).map_err(|source| BuildError::Secret { key: "headers", source })?;
-            let header =
-                HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid("headers", format!("`{name}` is no name of a header")))?;
-            let mut value =
-                HeaderValue::from_str(&value).map_err(|_| invalid("headers", format!("the value of `{name}` can't stand in a header")))?;
-            value.set_sensitive(true);
-            headers.insert(header, value);
-        }
+        let no_method = || BuildError::Invalid { key: "method", why: format!("`{}` is no method for webhooks", self.method) };
+        let method = self.method().ok_or_else(no_method)?;
+        let headers = headers::read(&self.headers, context)?;
         let url = context.reveal(&self.url).map_err(|source| BuildError::Secret { key: "url", source })?;
         let trust = trust(self.ca.as_deref(), self.accept_untrusted, context)?;
         Ok(Arc::new(Webhook { method, remote: HttpRemote::new("url", &url, headers, trust, context)? }))
