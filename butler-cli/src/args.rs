@@ -58,6 +58,10 @@ pub(crate) enum Command {
     Deliveries(Deliveries),
     /// How a running Butler stands.
     Status(Status),
+    /// Shows what a sink would send, without sending it.
+    Render(Render),
+    /// Sends a message that says that it is a test, and says in plain words what went wrong.
+    TestSink(TestSink),
     /// Runs a simulated Qlik Sense site to point a Butler at.
     Simulate(Simulate),
     /// Prints what a shell needs to complete commands.
@@ -263,6 +267,29 @@ pub(crate) enum DeliveriesWhat {
         #[arg(long, default_value = "on the command line")]
         why: String,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Render {
+    #[command(flatten)]
+    pub(crate) server: Server,
+    /// The sink, by its name in the configuration.
+    pub(crate) sink: String,
+    /// Of an event that a running Butler has: its id, the start of it, or `latest`.
+    #[arg(long, value_name = "EVENT", conflicts_with = "kind")]
+    pub(crate) event: Option<String>,
+    /// Of an example of this kind.
+    #[arg(long, default_value = "reload_task.failed", value_parser = crate::commands::render::kind)]
+    pub(crate) kind: butler_core::event::Kind,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestSink {
+    /// The sink, by its name in the configuration.
+    pub(crate) sink: String,
+    /// Sends an example of this kind, marked as a test, in place of a few words.
+    #[arg(long, value_parser = crate::commands::render::kind)]
+    pub(crate) kind: Option<butler_core::event::Kind>,
 }
 
 #[derive(Debug, Args)]

@@ -64,6 +64,8 @@ impl Program {
             Command::Events(events) => on_runtime(commands::events::run(&global, &events)),
             Command::Deliveries(deliveries) => on_runtime(commands::deliveries::run(&global, &deliveries)),
             Command::Status(status) => on_runtime(commands::status::run(&global, &status)),
+            Command::Render(render) => on_runtime(commands::render::run(&global, &render)),
+            Command::TestSink(test) => on_runtime(commands::test_sink::run(&global, &test)),
             Command::Completions(completions) => commands::completions::run(&completions),
         }
     }

@@ -19,7 +19,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     for (name, bytes) in [("failed reload", &plain), ("semicolons in names", &blurred), ("no message of ours", &junk)] {
         group.bench_function(name, |bencher| bencher.iter(|| decode(black_box(bytes)).is_ok()));
     }
-    let received = butler_benches::received(plain);
+    let received = butler_benches::received(plain, 0);
     group.bench_function("failed reload, to an event with its keys", |bencher| bencher.iter(|| to_event(black_box(&received)).is_ok()));
     group.finish();
 }

@@ -95,7 +95,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
             let until = *count.borrow() + EVENTS;
             for _ in 0..EVENTS {
                 number += 1;
-                assert!(butler.intake().offer(received(datagram(number))), "the queue is full");
+                assert!(butler.intake().offer(received(datagram(number), number)), "the queue is full");
             }
             runtime.block_on(count.wait_for(|count| *count >= until)).expect("the counter lives as long as the process");
         });

@@ -56,7 +56,7 @@ pub(crate) async fn run(global: &Global, events: &Events) -> Result<(), Exit> {
 }
 
 /// The id that a person meant: a whole one, `latest`, or the start of a recent one.
-async fn find(client: &Client, id: &str) -> Result<String, Exit> {
+pub(super) async fn find(client: &Client, id: &str) -> Result<String, Exit> {
     if id.parse::<uuid::Uuid>().is_ok() || id.eq_ignore_ascii_case("latest") {
         return Ok(id.to_lowercase());
     }

@@ -17,6 +17,8 @@ mod http;
 mod kinds;
 mod message;
 mod registry;
+pub mod rehearsal;
+pub mod sample;
 pub mod words;
 
 #[cfg(feature = "sink-email")]

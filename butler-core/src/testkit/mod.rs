@@ -5,10 +5,11 @@ mod fake_sink;
 mod faulty_store;
 mod http_remote;
 mod logs;
-pub mod sink_samples;
 pub mod sink_suite;
 pub mod store_suite;
 
+/// The events that suites and snapshots render.
+pub use crate::sink::sample as sink_samples;
 pub use clock::TestClock;
 pub use fake_sink::{FakeSink, Taken};
 pub use faulty_store::{FaultyStore, StoreFault};

@@ -3,6 +3,7 @@
 mod command_deliveries;
 mod command_events;
 mod command_files;
+mod command_sinks;
 mod crash;
 mod crash_rows;
 mod delivery;

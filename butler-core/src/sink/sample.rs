@@ -1,4 +1,4 @@
-//! Events with everything that can be known about them, and with nothing: what the tests of a sink render.
+//! Events that never happened, with everything that can be known about them, or with nothing: to show what a sink makes of them, and to test it.
 
 use std::collections::BTreeMap;
 
@@ -107,6 +107,54 @@ impl Sample {
             task: None,
         });
         Self::with(Kind::Other("butler.store_failing".into()), body)
+    }
+
+    /// An event of any kind, with everything known that such a one has.
+    #[must_use]
+    pub fn of(kind: &Kind) -> Self {
+        match kind {
+            Kind::Task { task_type, outcome } => Self::task_of(*task_type, *outcome),
+            Kind::EngineReloadFailed => Self::engine_reload(),
+            Kind::Other(_) => {
+                let mut sample = Self::notice();
+                sample.event.kind = kind.clone();
+                if let Body::Notice(notice) = &mut sample.event.body {
+                    notice.title = format!("An example of {kind}");
+                    notice.text = "What happened, and what to do about it, stands here.".into();
+                    notice.fields.clear();
+                }
+                sample
+            }
+        }
+    }
+
+    /// The same, happening now and on this site, and marked everywhere that people look: this is a test.
+    #[must_use]
+    pub fn marked_as_test(mut self, id: EventId, now: Timestamp, site: SiteInfo) -> Self {
+        const MARK: &str = "[TEST] ";
+        (self.event.id, self.event.at, self.event.received) = (id, now, now);
+        (self.event.site, self.event.source) = (site.name.clone(), "test".into());
+        let log_time = now.to_zoned(site.time_zone.clone()).strftime("%Y-%m-%d %H:%M:%S,%3f").to_string();
+        self.site = site;
+        match &mut self.event.body {
+            Body::Task(task) => {
+                task.task_name.insert_str(0, MARK);
+                task.message = format!("{MARK}Nothing has happened: somebody tries whether messages arrive");
+                task.log_time = log_time;
+            }
+            Body::EngineReload(reload) => {
+                reload.message = format!("{MARK}Nothing has happened: somebody tries whether messages arrive");
+                reload.log_time = log_time;
+            }
+            Body::Notice(notice) => {
+                notice.title = format!("{MARK}Butler can reach you here");
+                notice.text = "Nothing has happened: somebody tries whether messages arrive.".into();
+            }
+        }
+        if let Fact::Known(task) = &mut self.facts.task {
+            task.name.insert_str(0, MARK);
+        }
+        self
     }
 
     /// The same event, with nothing known about it and something held back.
