@@ -63,7 +63,7 @@ impl Attempts {
         }
         let (result, message, fault, took) = self.send(&lease, held_back).await;
         let sign = match &result {
-            Err(error) if error.reason.concerns_sink() => Sign::Fails(asked(error.retry)),
+            Err(error) if self.sink.sink.takes_down(error.reason) => Sign::Fails(asked(error.retry)),
             Err(error) if error.reason == Reason::Panicked => Sign::None,
             _ => Sign::Works,
         };

@@ -97,6 +97,12 @@ pub trait Sink: std::fmt::Debug + Send + Sync + 'static {
         1
     }
 
+    /// Whether a failure for this reason says that the sink is down as a whole. Where each target has a login of its own, a login that is refused concerns that
+    /// target alone.
+    fn takes_down(&self, reason: Reason) -> bool {
+        reason.concerns_sink()
+    }
+
     /// Whether the remote can be reached and takes us.
     ///
     /// # Errors
