@@ -268,7 +268,7 @@ impl HttpRemote {
     }
 
     /// Scheme, host and port: what of the address may be shown.
-    #[cfg(feature = "sink-teams")]
+    #[cfg(any(test, feature = "sink-teams"))]
     pub(super) fn shown(&self) -> &str {
         &self.shown
     }

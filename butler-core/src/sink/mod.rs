@@ -7,11 +7,11 @@
 //! A sink comes into being from a [`SinkConfig`], found by its type's name in a [`Registry`].
 
 mod error;
-#[cfg(any(feature = "sink-email", feature = "sink-slack", feature = "sink-teams", feature = "sink-webhook"))]
+#[cfg(any(feature = "sink-email", feature = "sink-newrelic", feature = "sink-slack", feature = "sink-teams", feature = "sink-webhook"))]
 mod handshake;
-#[cfg(feature = "sink-webhook")]
+#[cfg(any(feature = "sink-newrelic", feature = "sink-webhook"))]
 mod headers;
-#[cfg(any(feature = "sink-slack", feature = "sink-teams", feature = "sink-webhook"))]
+#[cfg(any(feature = "sink-newrelic", feature = "sink-slack", feature = "sink-teams", feature = "sink-webhook"))]
 mod http;
 #[cfg(any(feature = "sink-email", feature = "sink-slack", feature = "sink-teams"))]
 mod kinds;
@@ -23,6 +23,8 @@ pub mod words;
 
 #[cfg(feature = "sink-email")]
 pub mod email;
+#[cfg(feature = "sink-newrelic")]
+pub mod new_relic;
 #[cfg(feature = "sink-slack")]
 pub mod slack;
 #[cfg(feature = "sink-teams")]

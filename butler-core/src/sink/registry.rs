@@ -127,8 +127,13 @@ impl Default for Registry {
 
 impl Registry {
     /// Types that exist but may be left out of a build, with their feature.
-    const FEATURES: [(&'static str, &'static str); 4] =
-        [("email", "sink-email"), ("slack", "sink-slack"), ("teams", "sink-teams"), ("webhook", "sink-webhook")];
+    const FEATURES: [(&'static str, &'static str); 5] = [
+        ("email", "sink-email"),
+        ("new_relic", "sink-newrelic"),
+        ("slack", "sink-slack"),
+        ("teams", "sink-teams"),
+        ("webhook", "sink-webhook"),
+    ];
 
     /// No types at all.
     #[must_use]
@@ -140,12 +145,20 @@ impl Registry {
     #[must_use]
     pub fn with_compiled_in() -> Self {
         #[cfg_attr(
-            not(any(feature = "sink-email", feature = "sink-slack", feature = "sink-teams", feature = "sink-webhook")),
+            not(any(
+                feature = "sink-email",
+                feature = "sink-newrelic",
+                feature = "sink-slack",
+                feature = "sink-teams",
+                feature = "sink-webhook"
+            )),
             expect(unused_mut, reason = "no sinks in this build")
         )]
         let mut registry = Self::empty();
         #[cfg(feature = "sink-email")]
         registry.register::<super::email::EmailConfig>();
+        #[cfg(feature = "sink-newrelic")]
+        registry.register::<super::new_relic::NewRelicConfig>();
         #[cfg(feature = "sink-slack")]
         registry.register::<super::slack::SlackConfig>();
         #[cfg(feature = "sink-teams")]

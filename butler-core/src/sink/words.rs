@@ -35,6 +35,15 @@ pub fn one_line(text: &str) -> String {
     spaced.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
+/// A text of at most so many characters; one that is longer ends in dots.
+#[must_use]
+pub fn shortened(text: &str, longest: usize) -> String {
+    match text.char_indices().nth(longest) {
+        Some(_) => text.chars().take(longest.saturating_sub(3)).chain("...".chars()).collect(),
+        None => text.to_owned(),
+    }
+}
+
 /// The task's name: as received, unless a `;` made it unsure; then as the repository knows it.
 #[must_use]
 pub fn task_name(task: &TaskEvent, rendering: &Rendering<'_>) -> String {
@@ -264,6 +273,11 @@ mod tests {
             [127_335, 90_061_000, 3_600_000, 59_999, 999, 0, -5].map(duration),
             ["2 min 7 s", "25 h 1 min 1 s", "1 h 0 min 0 s", "59 s", "", "", ""]
         );
+    }
+
+    #[test]
+    fn a_shortened_text_has_the_length_that_is_wanted() {
+        assert_eq!(["abcd", "abcde", "åäöåäö", ""].map(|text| shortened(text, 4)), ["abcd", "a...", "å...", ""]);
     }
 
     #[test]

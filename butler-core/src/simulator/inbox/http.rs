@@ -2,7 +2,7 @@
 //!
 //! It speaks HTTP/1.1 byte by byte and not through a library, for it has to answer wrongly too: half an answer, a connection that breaks.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -138,6 +138,7 @@ pub struct HttpInbox {
 struct Shared {
     received: Kept<ReceivedRequest>,
     next: Mutex<VecDeque<Answer>>,
+    at: Mutex<HashMap<String, Answer>>,
     otherwise: Mutex<Option<Answer>>,
     connections: AtomicUsize,
 }
@@ -188,6 +189,11 @@ impl HttpInbox {
     /// Sets the answer to every request that the queue has none for; `None` is `200 ok`.
     pub fn answer_always(&self, answer: Option<Answer>) {
         *self.shared.otherwise.lock().unwrap_or_else(PoisonError::into_inner) = answer;
+    }
+
+    /// Sets the answer to every request to this path that the queue has none for.
+    pub fn answer_at(&self, path: &str, answer: Answer) {
+        self.shared.at.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), answer);
     }
 
     /// What it has received, the latest twenty thousand.
@@ -244,6 +250,7 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Shared)
     let mut buffer = Vec::new();
     while let Some(request) = read_request(&mut stream, &mut buffer).await? {
         let answer = shared.next.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let answer = answer.or_else(|| shared.at.lock().unwrap_or_else(PoisonError::into_inner).get(&request.path).cloned());
         let answer = answer.or_else(|| shared.otherwise.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap_or_else(Answer::ok);
         let is_told = !matches!(answer.fault, Some(Fault::Reset | Fault::HalfHead | Fault::Gibberish));
         shared.received.add(ReceivedRequest { answered: is_told.then_some(answer.status), ..request });

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::sink::words;
+
 /// The longest message. Teams names 28 KB, and counts two bytes for each character unless one needs more.
 const LONGEST: usize = 28_000;
 /// Where texts for people stand.
@@ -39,21 +41,10 @@ pub(super) fn shorten(message: &mut Map<String, Value>) {
 
 fn cut_texts(key: &str, value: &mut Value, longest: usize) {
     match value {
-        Value::String(text) if TEXTS.contains(&key) => *text = cut(text, longest),
+        Value::String(text) if TEXTS.contains(&key) => *text = words::shortened(text, longest),
         Value::Array(items) => items.iter_mut().for_each(|item| cut_texts(key, item, longest)),
         Value::Object(fields) => fields.iter_mut().for_each(|(key, value)| cut_texts(key, value, longest)),
         _ => {}
-    }
-}
-
-/// Cuts a text to a length in characters.
-pub(super) fn cut(text: &str, longest: usize) -> String {
-    match text.char_indices().nth(longest) {
-        Some(_) => {
-            let end = text.char_indices().nth(longest.saturating_sub(3)).map_or(0, |(end, _)| end);
-            format!("{}...", &text[..end])
-        }
-        None => text.to_owned(),
     }
 }
 

@@ -307,8 +307,8 @@ impl Sink for Teams {
         const LONGEST: usize = 6000;
         const LONGEST_FAULT: usize = 700;
         // Cut each by itself: however long the one is, the other is there.
-        let text = limits::cut(&words::plain_text(rendering, None), LONGEST);
-        let fault = limits::cut(&words::makeshift(fault), LONGEST_FAULT);
+        let text = words::shortened(&words::plain_text(rendering, None), LONGEST);
+        let fault = words::shortened(&words::makeshift(fault), LONGEST_FAULT);
         Self::finish(object(card::plain(self.card, rendering, &text, &fault)), rendering)
     }
 
