@@ -7,13 +7,20 @@
 //! A sink comes into being from a [`SinkConfig`], found by its type's name in a [`Registry`].
 
 mod error;
-#[cfg(any(feature = "sink-email", feature = "sink-newrelic", feature = "sink-slack", feature = "sink-teams", feature = "sink-webhook"))]
+#[cfg(any(
+    feature = "sink-email",
+    feature = "sink-newrelic",
+    feature = "sink-signl4",
+    feature = "sink-slack",
+    feature = "sink-teams",
+    feature = "sink-webhook"
+))]
 mod handshake;
 #[cfg(any(feature = "sink-newrelic", feature = "sink-webhook"))]
 mod headers;
-#[cfg(any(feature = "sink-newrelic", feature = "sink-slack", feature = "sink-teams", feature = "sink-webhook"))]
+#[cfg(any(feature = "sink-newrelic", feature = "sink-signl4", feature = "sink-slack", feature = "sink-teams", feature = "sink-webhook"))]
 mod http;
-#[cfg(any(feature = "sink-email", feature = "sink-slack", feature = "sink-teams"))]
+#[cfg(any(feature = "sink-email", feature = "sink-signl4", feature = "sink-slack", feature = "sink-teams"))]
 mod kinds;
 mod message;
 mod registry;
@@ -25,6 +32,8 @@ pub mod words;
 pub mod email;
 #[cfg(feature = "sink-newrelic")]
 pub mod new_relic;
+#[cfg(feature = "sink-signl4")]
+pub mod signl4;
 #[cfg(feature = "sink-slack")]
 pub mod slack;
 #[cfg(feature = "sink-teams")]

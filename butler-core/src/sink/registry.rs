@@ -127,9 +127,10 @@ impl Default for Registry {
 
 impl Registry {
     /// Types that exist but may be left out of a build, with their feature.
-    const FEATURES: [(&'static str, &'static str); 5] = [
+    const FEATURES: [(&'static str, &'static str); 6] = [
         ("email", "sink-email"),
         ("new_relic", "sink-newrelic"),
+        ("signl4", "sink-signl4"),
         ("slack", "sink-slack"),
         ("teams", "sink-teams"),
         ("webhook", "sink-webhook"),
@@ -148,6 +149,7 @@ impl Registry {
             not(any(
                 feature = "sink-email",
                 feature = "sink-newrelic",
+                feature = "sink-signl4",
                 feature = "sink-slack",
                 feature = "sink-teams",
                 feature = "sink-webhook"
@@ -159,6 +161,8 @@ impl Registry {
         registry.register::<super::email::EmailConfig>();
         #[cfg(feature = "sink-newrelic")]
         registry.register::<super::new_relic::NewRelicConfig>();
+        #[cfg(feature = "sink-signl4")]
+        registry.register::<super::signl4::Signl4Config>();
         #[cfg(feature = "sink-slack")]
         registry.register::<super::slack::SlackConfig>();
         #[cfg(feature = "sink-teams")]
