@@ -8,6 +8,7 @@ mod crash;
 mod crash_rows;
 mod delivery;
 mod demo;
+mod destinations_http;
 mod email;
 mod faults_config;
 mod faults_start;
