@@ -51,7 +51,6 @@ mod file;
 #[cfg(feature = "http-client")]
 pub mod http_client;
 mod listen;
-#[cfg(feature = "qlik")]
 pub mod monitor;
 pub mod pipeline;
 #[cfg(feature = "qlik")]

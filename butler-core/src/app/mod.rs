@@ -11,6 +11,7 @@ use crate::clock::{Clock, Deadline, SystemClock};
 use crate::config::{Config, ConfigError, Settings, StorePlace, StoreSettings};
 use crate::enrich::Enricher;
 use crate::event::SiteName;
+use crate::monitor::uptime::UptimeMonitor;
 use crate::pipeline::{Health, Parts, Pipeline};
 use crate::sink::{Registry, SinkConfig};
 #[cfg(feature = "qlik")]
@@ -242,7 +243,9 @@ impl Builder {
             bound.extend(addresses.into_iter().map(|address| (name.to_string(), address.to_string())));
             Ok::<_, SourceError>(())
         };
-        for source in udp.chain(watches).chain(sources) {
+        let uptime = settings.uptime.zip(settings.plan.sites.keys().next());
+        let uptime = uptime.map(|(every, site)| Arc::new(UptimeMonitor::new(site.clone(), every, Arc::clone(&clock))) as _);
+        for source in udp.chain(watches).chain(uptime).chain(sources) {
             open(source, &mut bound).await?;
         }
         #[cfg(feature = "qlik")]

@@ -10,7 +10,9 @@ pub fn example() -> &'static str {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::config::model::{MonitorConfig, ReconcileConfig, RouteConfig, SinkEntry, SiteConfig, TaskWatchConfig, UdpConfig};
+    use crate::config::model::{
+        MonitorConfig, ReconcileConfig, RouteConfig, SinkEntry, SiteConfig, TaskWatchConfig, UdpConfig, UptimeConfig,
+    };
 
     fn parse(text: &str) -> Config {
         let config = Config::from_toml(text, "").unwrap();
@@ -72,6 +74,7 @@ mod tests {
                     remind: Some(Default::default()),
                     ..TaskWatchConfig::default()
                 },
+                uptime: UptimeConfig { enabled: Some(true), ..UptimeConfig::default() },
             },
             ..Config::default()
         };

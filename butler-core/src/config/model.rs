@@ -215,6 +215,25 @@ impl Default for RoutingConfig {
 pub struct MonitorConfig {
     /// Tasks that are late, hang, keep failing, and recover.
     pub tasks: TaskWatchConfig,
+    /// How long Butler runs, and how much memory it holds.
+    pub uptime: UptimeConfig,
+}
+
+/// `[monitor.uptime]`: a measurement of Butler itself, for time series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct UptimeConfig {
+    /// Whether it is told; if it is left out it is as soon as a route names `butler.uptime`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// The time from one to the next.
+    pub every: Period,
+}
+
+impl Default for UptimeConfig {
+    fn default() -> Self {
+        Self { enabled: None, every: Period(crate::monitor::uptime::UptimeMonitor::EVERY) }
+    }
 }
 
 /// `[monitor.tasks]`: what of the tasks of all sites with certificates is told beside how they ended.

@@ -129,7 +129,7 @@ impl Kind {
     /// Whether something went wrong. What cannot be decided about such an event is decided in favour of telling people.
     #[must_use]
     pub fn went_wrong(&self) -> bool {
-        const FINE: [&str; 6] = [".success", ".started", ".recovered", ".usage", ".opened", ".closed"];
+        const FINE: [&str; 7] = [".success", ".started", ".recovered", ".usage", ".uptime", ".opened", ".closed"];
         match self {
             Self::Task { outcome, .. } => *outcome != TaskOutcome::Success,
             Self::EngineReloadFailed => true,

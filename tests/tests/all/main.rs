@@ -24,6 +24,7 @@ mod reconcile;
 mod restarts;
 mod simulate;
 mod task_watch;
+mod uptime;
 
 /// The program under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_butler-under-test");

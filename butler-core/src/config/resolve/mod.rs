@@ -1,7 +1,6 @@
 //! From what is written to what is built: everything that the program is put together from, or everything that is wrong.
 
 mod address;
-#[cfg(feature = "qlik")]
 mod monitor;
 #[cfg(feature = "qlik")]
 mod reconcile;
@@ -41,6 +40,8 @@ pub struct Settings {
     /// What of all tasks is watched, if they are to be.
     #[cfg(feature = "qlik")]
     pub task_watch: Option<crate::monitor::tasks::TaskWatchRules>,
+    /// How often it is told how long Butler runs, if it is.
+    pub uptime: Option<Duration>,
     /// What outlives the process.
     pub store: StoreSettings,
     /// The HTTP server, if there is to be one.
@@ -99,6 +100,7 @@ impl Config {
         sinks::unused(self, &mut issues);
         #[cfg(feature = "qlik")]
         let task_watch = monitor::task_watch(self, &routes, !sites.repositories.is_empty(), &mut issues);
+        let uptime = monitor::uptime(self, &mut issues);
         let budgets = issues.within("routing", |issues| {
             let (deciding, showing) = (self.routing.deciding_budget, self.routing.showing_budget);
             positive(deciding, "deciding_budget", issues);
@@ -123,6 +125,7 @@ impl Config {
             udp,
             #[cfg(feature = "qlik")]
             task_watch,
+            uptime,
             store,
             api,
             log: self.log,

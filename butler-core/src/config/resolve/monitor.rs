@@ -1,16 +1,33 @@
 //! `[monitor]`.
 
+use std::time::Duration;
+
 use super::positive;
 use crate::config::issues::Issues;
 use crate::config::load::Config;
+#[cfg(feature = "qlik")]
 use crate::config::model::TaskWatchConfig;
+use crate::config::model::UptimeConfig;
+#[cfg(feature = "qlik")]
 use crate::monitor::tasks::TaskWatchRules;
+use crate::monitor::uptime;
+#[cfg(feature = "qlik")]
 use crate::pipeline::Route;
 
+/// How often it is told how long Butler runs; `None` if it is not.
+pub(super) fn uptime(config: &Config, issues: &mut Issues) -> Option<Duration> {
+    let UptimeConfig { enabled, every } = config.monitor.uptime;
+    issues.within("monitor", |issues| issues.within("uptime", |issues| positive(every, "every", issues)));
+    let is_named = config.routes.iter().flat_map(|route| &route.events).any(|name| name == uptime::KIND);
+    enabled.unwrap_or(is_named).then_some(every.0)
+}
+
 /// What the watch of tasks tells of.
+#[cfg(feature = "qlik")]
 const KINDS: [&str; 4] = ["task.late", "task.stuck", "task.failing", "task.recovered"];
 
 /// What of the tasks is watched; `None` if they are not.
+#[cfg(feature = "qlik")]
 pub(super) fn task_watch(config: &Config, routes: &[Route], can_ask: bool, issues: &mut Issues) -> Option<TaskWatchRules> {
     let TaskWatchConfig { enabled, every, late_after, queued_after, longest, remind } = config.monitor.tasks;
     let named = asked_for(config);
@@ -60,17 +77,19 @@ pub(super) fn task_watch(config: &Config, routes: &[Route], can_ask: bool, issue
     })
 }
 
+#[cfg(feature = "qlik")]
 fn takes(route: &Route, kind: &str) -> bool {
     route.events.iter().any(|pattern| pattern.matches(kind))
 }
 
 /// One of the kinds that a route asks for by its name. Whoever takes everything does not ask for this.
+#[cfg(feature = "qlik")]
 fn asked_for(config: &Config) -> Option<String> {
     let events = config.routes.iter().flat_map(|route| &route.events);
     events.into_iter().find(|name| KINDS.contains(&name.as_str())).cloned()
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "qlik"))]
 mod tests {
     use std::time::Duration;
 

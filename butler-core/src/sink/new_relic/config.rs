@@ -30,7 +30,10 @@ pub struct NewRelicConfig {
     /// The log API, in place of the region's.
     #[serde(default)]
     pub log_url: Option<String>,
-    /// Attributes of every event and log.
+    /// The metric API, in place of the region's.
+    #[serde(default)]
+    pub metric_url: Option<String>,
+    /// Attributes of every event, log and metric.
     #[serde(default)]
     pub attributes: BTreeMap<String, String>,
     /// Further headers, each a secret.
@@ -42,6 +45,9 @@ pub struct NewRelicConfig {
     /// What is sent to the log API; left out, nothing is.
     #[serde(default)]
     pub log: Option<NewRelicLogs>,
+    /// What is sent to the metric API, which is `butler.uptime` alone; left out, nothing is.
+    #[serde(default)]
+    pub metric: Option<NewRelicMetrics>,
     /// A file with the certificates, in PEM form, that alone are trusted as issuers of the remote's certificate.
     #[serde(default)]
     pub ca: Option<PathBuf>,
@@ -133,6 +139,16 @@ impl Default for NewRelicLogs {
     }
 }
 
+/// What is sent to the metric API.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NewRelicMetrics {
+    /// The accounts that get every metric; all of them if it is left out.
+    pub accounts: Option<Vec<String>>,
+    /// Attributes of metrics; they come before those of the same name above.
+    pub attributes: BTreeMap<String, String>,
+}
+
 impl NewRelicConfig {
     fn event_url(&self) -> &str {
         self.event_url.as_deref().unwrap_or(match self.region {
@@ -145,6 +161,13 @@ impl NewRelicConfig {
         self.log_url.as_deref().unwrap_or(match self.region {
             NewRelicRegion::Us => "https://log-api.newrelic.com/log/v1",
             NewRelicRegion::Eu => "https://log-api.eu.newrelic.com/log/v1",
+        })
+    }
+
+    fn metric_url(&self) -> &str {
+        self.metric_url.as_deref().unwrap_or(match self.region {
+            NewRelicRegion::Us => "https://metric-api.newrelic.com/metric/v1",
+            NewRelicRegion::Eu => "https://metric-api.eu.newrelic.com/metric/v1",
         })
     }
 
@@ -167,11 +190,11 @@ impl NewRelicConfig {
             let mut headers = common.clone();
             headers.insert("Api-Key", headers::secret_value("accounts", &format!("{name}.api_key"), &key)?);
             let events = format!("{}/v1/accounts/{}/events", self.event_url().trim_end_matches('/'), account.account_id);
-            for (api, key, url) in [(Api::Event, "event_url", events.as_str()), (Api::Log, "log_url", self.log_url())] {
-                let is_used = match api {
-                    Api::Event => self.event.is_some(),
-                    Api::Log => self.log.is_some(),
-                };
+            for (api, key, url, is_used) in [
+                (Api::Event, "event_url", events.as_str(), self.event.is_some()),
+                (Api::Log, "log_url", self.log_url(), self.log.is_some()),
+                (Api::Metric, "metric_url", self.metric_url(), self.metric.is_some()),
+            ] {
                 if is_used {
                     remotes.insert(api.target(name), HttpRemote::new(key, url, headers.clone(), trust.clone(), context)?);
                 }
@@ -211,15 +234,19 @@ impl SinkConfig for NewRelicConfig {
                 }
             }
         });
-        for (key, url) in [("event_url", &self.event_url), ("log_url", &self.log_url)] {
+        for (key, url) in [("event_url", &self.event_url), ("log_url", &self.log_url), ("metric_url", &self.metric_url)] {
             let is_fine = |url: &str| Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some());
             if url.as_deref().is_some_and(|url| !is_fine(url)) {
                 issues.at(key, "this is no URL; it has to look like `https://host/path`");
             }
         }
         headers::validate(&self.headers, &["api-key"], issues);
-        if self.event.is_none() && self.log.is_none() {
-            issues.at_with_help("", "nothing is sent: neither `event` nor `log` is there", "set `event = {}`, `log = {}`, or both");
+        if self.event.is_none() && self.log.is_none() && self.metric.is_none() {
+            let help = "set `event = {}`, `log = {}`, `metric = {}`, or several";
+            issues.at_with_help("", "nothing is sent: neither `event` nor `log` nor `metric` is there", help);
+        }
+        if let Some(metric) = &self.metric {
+            issues.within("metric", |issues| self.validate_choice(metric.accounts.as_ref(), None, issues));
         }
         if let Some(event) = &self.event {
             issues.within("event", |issues| self.validate_choice(event.accounts.as_ref(), event.accounts_by_property.as_deref(), issues));
@@ -251,6 +278,11 @@ impl SinkConfig for NewRelicConfig {
                 tail: log.tail_script_log_lines,
             },
         });
-        Ok(Arc::new(NewRelic { remotes, accounts: self.accounts.keys().cloned().collect(), event, log, clock: Arc::clone(&context.clock) }))
+        let metric = self.metric.as_ref().map(|metric| Channel {
+            choice: Choice { always: metric.accounts.clone(), property: None },
+            shape: Shape { fixed: self.fixed(&metric.attributes), ..Shape::default() },
+        });
+        let accounts = self.accounts.keys().cloned().collect();
+        Ok(Arc::new(NewRelic { remotes, accounts, event, log, metric, clock: Arc::clone(&context.clock) }))
     }
 }

@@ -1,4 +1,4 @@
-//! Sends to New Relic: to its event API, its log API, or both, of one account or several.
+//! Sends to New Relic: to its event API, its log API and its metric API, or some of them, of one account or several.
 //!
 //! Each account and API is a target of its own (`Production/event`, `Production/log`), with its own attempts and its own verdict, so that one that fails stops no
 //! other. Accounts get every event, or are named task by task by a custom property. An account that a property names and that is not configured is a target as
@@ -28,11 +28,15 @@
 //! The message of a log is how the execution went, then the end of the script log. `timestamp` is when it happened; New Relic takes none that is more than a day
 //! old, so what goes out later than that has none, and counts as of its arrival.
 //!
+//! `butler.uptime` goes to the metric API, if `metric` is there, and nowhere else then: `qs_butlerUptimeMillisec`, `qs_butlerProcessMem`, and, so that dashboards of the original go on
+//! working, `qs_butlerHeapUsed` and `qs_butlerHeapTotal` (the same as the process's memory) and `qs_butlerExternalMem` (nothing). Nothing else is a metric.
+//!
 //! What is longer than New Relic takes (4096 characters in an attribute, 254 attributes, a megabyte in all) is shortened.
 
 mod accounts;
 mod attributes;
 mod config;
+mod metric;
 mod payload;
 
 use std::borrow::Cow;
@@ -49,25 +53,27 @@ use super::{Delivery, DeliveryError, Message, Reason, Receipt, RenderError, Rend
 use crate::clock::Clock;
 use crate::event::{LogLines, Needs, Target};
 
-pub use config::{NewRelicAccount, NewRelicConfig, NewRelicEvents, NewRelicLogs, NewRelicRegion};
+pub use config::{NewRelicAccount, NewRelicConfig, NewRelicEvents, NewRelicLogs, NewRelicMetrics, NewRelicRegion};
 
 use accounts::Choice;
 use payload::Shape;
 
-/// One of the two APIs.
+/// One of the three APIs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Api {
     Event,
     Log,
+    Metric,
 }
 
 impl Api {
-    const ALL: [Self; 2] = [Self::Event, Self::Log];
+    const ALL: [Self; 3] = [Self::Event, Self::Log, Self::Metric];
 
     fn as_str(self) -> &'static str {
         match self {
             Self::Event => "event",
             Self::Log => "log",
+            Self::Metric => "metric",
         }
     }
 
@@ -95,6 +101,7 @@ struct NewRelic {
     accounts: Vec<String>,
     event: Option<Channel>,
     log: Option<Channel>,
+    metric: Option<Channel>,
     clock: Arc<dyn Clock>,
 }
 
@@ -103,6 +110,7 @@ impl NewRelic {
         match api {
             Api::Event => self.event.as_ref(),
             Api::Log => self.log.as_ref(),
+            Api::Metric => self.metric.as_ref(),
         }
     }
 
@@ -118,6 +126,7 @@ impl NewRelic {
         let body = match api {
             Api::Event => payload::event(shape, rendering, fault),
             Api::Log => payload::log(shape, rendering, fault),
+            Api::Metric => metric::body(shape, rendering, fault),
         };
         Message {
             subject: None,
@@ -153,7 +162,8 @@ impl Sink for NewRelic {
         let of = |(api, channel): (Api, &Channel)| {
             channel.choice.of(request, &self.accounts).into_iter().map(move |account| api.target(&account))
         };
-        self.channels().flat_map(of).collect()
+        let is_metric = self.metric.is_some() && metric::is_one(request.event);
+        self.channels().filter(|(api, _)| (*api == Api::Metric) == is_metric).flat_map(of).collect()
     }
 
     fn deciding_needs(&self) -> Needs {
@@ -161,7 +171,7 @@ impl Sink for NewRelic {
     }
 
     fn needs(&self) -> Needs {
-        self.channels().fold(Needs::NONE, |needs, (api, Channel { shape, .. })| {
+        self.channels().filter(|(api, _)| *api != Api::Metric).fold(Needs::NONE, |needs, (api, Channel { shape, .. })| {
             let is_log = api == Api::Log;
             needs.union(Needs {
                 task: is_log || shape.task_tags || shape.custom_properties,

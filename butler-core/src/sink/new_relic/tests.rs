@@ -409,3 +409,35 @@ fn static_attributes_give_way_to_ours() {
     );
     assert!(event["timestamp"].is_number() && event["version"] != "y");
 }
+
+#[test]
+fn a_measurement_of_butler_goes_to_the_metric_api_alone() {
+    let options = r#"
+        attributes = { service = "butler" }
+        event = {}
+        metric = { accounts = ["B"], attributes = { environment = "prod" } }
+    "#;
+    let sink = sink(options);
+    let mut sample = Sample::of(&"butler.uptime".parse().unwrap());
+    let fields = [("uptime_ms", "262861000"), ("interval_ms", "900000"), ("process_memory", "126291968"), ("version", "1")];
+    if let crate::event::Body::Notice(notice) = &mut sample.event.body {
+        notice.fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    }
+    assert_eq!(targets(&*sink, &sample), "B/metric");
+    let sample = to(sample, "B/metric");
+    let expected = json!([{
+        "common": {
+            "timestamp": sample.event.at.as_millisecond(), "interval.ms": 900_000,
+            "attributes": { "metricType": "butler-uptime", "service": "butler", "environment": "prod", "version": env!("CARGO_PKG_VERSION") },
+        },
+        "metrics": [
+            { "name": "qs_butlerHeapUsed", "type": "gauge", "value": 126_291_968 },
+            { "name": "qs_butlerHeapTotal", "type": "gauge", "value": 126_291_968 },
+            { "name": "qs_butlerExternalMem", "type": "gauge", "value": 0 },
+            { "name": "qs_butlerProcessMem", "type": "gauge", "value": 126_291_968 },
+            { "name": "qs_butlerUptimeMillisec", "type": "gauge", "value": 262_861_000 },
+        ],
+    }]);
+    assert_eq!(serde_json::from_str::<Value>(&body(&*sink, &sample)).unwrap(), expected);
+    assert_eq!(targets(&*sink, &Sample::notice()), "A/event B/event");
+}
