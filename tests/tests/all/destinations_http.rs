@@ -139,9 +139,9 @@ async fn accounts_that_are_refused_or_throttled_do_not_hold_up_another() {
         world.hook.url("")
     ));
     let asks_for_an_hour = Answer::status(429).header("Retry-After", Duration::from_hours(1).as_secs().to_string());
-    world.hook.answer_at("/v1/accounts/1/events", asks_for_an_hour.clone());
-    world.hook.answer_at("/v1/accounts/2/events", asks_for_an_hour);
-    world.hook.answer_at("/v1/accounts/3/events", Answer::status(403));
+    world.hook.answer_at("/v1/accounts/1/events", Answer::status(403));
+    world.hook.answer_at("/v1/accounts/2/events", asks_for_an_hour.clone());
+    world.hook.answer_at("/v1/accounts/3/events", asks_for_an_hour);
     let butler = world.serve().await;
     let sender = Sender::to(&butler);
     (0..EVENTS).for_each(|number| sender.failed(a_failure(number as u128)));
