@@ -35,7 +35,7 @@
 //!
 //! # Features
 //!
-//! `sqlite` (the embedded durable store), `qlik` (the repository's client), `sink-email`, `sink-newrelic`, `sink-signl4`, `sink-slack`, `sink-teams`, `sink-webhook` and `api` are on by default. `simulator`
+//! `sqlite` (the embedded durable store), `qlik` (the repository's client), `api`, and one feature for each sink (`sink-email`, `sink-slack`, ...) are on by default. `simulator`
 //! is a Qlik Sense site in a box, `testkit` what tests need.
 
 #![forbid(unsafe_code)]

@@ -3,6 +3,7 @@
 
 mod certificates;
 mod exim;
+mod influxd;
 mod proc;
 mod redact;
 mod sense;
@@ -10,6 +11,7 @@ mod wait;
 mod world;
 
 pub use exim::Exim;
+pub use influxd::{Influxd, USER};
 pub use proc::{Proc, Run};
 pub use redact::{ending, redacted};
 pub use sense::{Sense, Settings};

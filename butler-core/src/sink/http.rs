@@ -68,6 +68,24 @@ pub(super) struct Accepted {
     pub(super) answer: String,
 }
 
+/// What came back, whatever it is.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// Its status.
+    pub(super) status: StatusCode,
+    /// How long the remote asks us to wait.
+    wait: Option<Duration>,
+    /// Its body, or the start of it; it may hold what is secret.
+    pub(super) text: String,
+}
+
+impl Answer {
+    /// The answer to a request that was accepted.
+    pub(super) fn accepted(self) -> Accepted {
+        Accepted { status: self.status.as_u16(), answer: self.text }
+    }
+}
+
 impl Accepted {
     pub(super) fn receipt(&self) -> Receipt {
         Receipt { detail: format!("HTTP {}", self.status) }
@@ -79,7 +97,7 @@ pub(super) struct Request<'a> {
     pub(super) method: Method,
     /// Added to the query of the address.
     pub(super) query: Option<&'a str>,
-    /// Body and its type.
+    /// Type of the body, empty for none, and the body.
     pub(super) body: Option<(&'a str, &'a str)>,
     /// Sent as `Idempotency-Key`.
     pub(super) key: Option<String>,
@@ -128,23 +146,64 @@ impl HttpRemote {
         Ok(Self { url, shown, headers, secrets, options, client: OnceCell::new(), clock: Arc::clone(&context.clock) })
     }
 
+    /// The same for a remote whose address everybody may know: only what its headers hold, a login within the address, and `more` are blotted out.
+    #[cfg(feature = "sink-influxdb")]
+    pub(super) fn with_open_address(mut self, more: &[&str]) -> Self {
+        let mut bare = self.url.clone();
+        bare.set_path("");
+        bare.set_query(None);
+        let address = bare.to_string();
+        self.secrets = secrets(&bare, &self.headers);
+        self.secrets.retain(|secret| *secret != address || !bare.username().is_empty());
+        self.secrets.extend(more.iter().filter(|more| !more.is_empty()).map(|more| (*more).to_owned()));
+        self.secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        self
+    }
+
     /// Sends a request, follows redirects, and says what came of it.
     #[cfg_attr(
         not(any(feature = "sink-newrelic", feature = "sink-signl4", feature = "sink-slack", feature = "sink-webhook")),
-        expect(dead_code, reason = "Teams looks at the answer itself")
+        expect(dead_code, reason = "the others look at the answer themselves")
     )]
     pub(super) async fn send(&self, request: Request<'_>) -> Result<Receipt, DeliveryError> {
         self.send_and_read(request).await.map(|accepted| accepted.receipt())
     }
 
     /// The same, for remotes whose answer says more than its status.
+    #[cfg_attr(
+        not(any(
+            feature = "sink-newrelic",
+            feature = "sink-signl4",
+            feature = "sink-slack",
+            feature = "sink-teams",
+            feature = "sink-webhook"
+        )),
+        expect(dead_code, reason = "InfluxDB looks at the answer itself")
+    )]
     pub(super) async fn send_and_read(&self, request: Request<'_>) -> Result<Accepted, DeliveryError> {
+        let answer = self.exchange(request).await?;
+        self.judge(&answer)?;
+        Ok(answer.accepted())
+    }
+
+    /// Sends a request, follows redirects, and gives the answer, whatever it is; [`judge`](Self::judge) says what is wrong with it.
+    pub(super) async fn exchange(&self, request: Request<'_>) -> Result<Answer, DeliveryError> {
         let attempt = self.follow(request);
         let limit = self.options.timeout;
         tokio::time::timeout(limit, attempt).await.unwrap_or_else(|_| Err(self.too_late()))
     }
 
     /// Asks the remote which methods it knows: whatever it answers, it is there. Nothing is sent to people.
+    #[cfg_attr(
+        not(any(
+            feature = "sink-newrelic",
+            feature = "sink-signl4",
+            feature = "sink-slack",
+            feature = "sink-teams",
+            feature = "sink-webhook"
+        )),
+        expect(dead_code, reason = "InfluxDB is asked by a write of nothing")
+    )]
     pub(super) async fn reach(&self) -> Result<Receipt, DeliveryError> {
         let request = self.client().await?.request(Method::OPTIONS, self.url.clone()).headers(self.headers.clone());
         let response = request.send().await.map_err(|error| self.failed(error))?;
@@ -165,7 +224,7 @@ impl HttpRemote {
         self.client.get_or_try_init(make).await
     }
 
-    async fn follow(&self, request: Request<'_>) -> Result<Accepted, DeliveryError> {
+    async fn follow(&self, request: Request<'_>) -> Result<Answer, DeliveryError> {
         let client = self.client().await?;
         let mut url = self.url.clone();
         if let Some(added) = request.query {
@@ -179,12 +238,14 @@ impl HttpRemote {
                 sent = sent.header("Idempotency-Key", key);
             }
             if let Some((content_type, text)) = body {
-                sent = sent.header(CONTENT_TYPE, content_type).body(text.to_owned());
+                sent = if content_type.is_empty() { sent } else { sent.header(CONTENT_TYPE, content_type) };
+                sent = sent.body(text.to_owned());
             }
-            let response = sent.send().await.map_err(|error| self.failed(error))?;
+            let mut response = sent.send().await.map_err(|error| self.failed(error))?;
             let status = response.status();
             if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
-                return self.judge(response).await;
+                let wait = retry_after(response.headers(), &*self.clock);
+                return Ok(Answer { status, wait, text: read(&mut response).await });
             }
             url = self.next(&response, &url)?;
             let loses_body = status == StatusCode::SEE_OTHER
@@ -220,14 +281,13 @@ impl HttpRemote {
         Ok(to)
     }
 
-    async fn judge(&self, mut response: Response) -> Result<Accepted, DeliveryError> {
-        let status = response.status();
-        let wait = retry_after(response.headers(), &*self.clock);
-        let answer = read(&mut response).await;
+    /// What is wrong with an answer, unless its status is one of success.
+    pub(super) fn judge(&self, answer: &Answer) -> Result<(), DeliveryError> {
+        let Answer { status, wait, .. } = *answer;
         if status.is_success() {
-            return Ok(Accepted { status: status.as_u16(), answer });
+            return Ok(());
         }
-        let said = self.clean(&answer);
+        let said = self.clean(&answer.text);
         let said = if said.is_empty() { String::new() } else { format!(": {said}") };
         let message = format!("{} answered {status}{said}", self.shown);
         let error = match status.as_u16() {

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-#[cfg(feature = "template")]
+#[cfg(any(feature = "sink-email", feature = "sink-slack", feature = "sink-teams"))]
 use super::BuildError;
 use crate::config::Issues;
 use crate::event::Kind;
-#[cfg(feature = "template")]
+#[cfg(any(feature = "sink-email", feature = "sink-slack", feature = "sink-teams"))]
 use crate::template::TemplateFile;
 
 /// Values by the name of a kind, or the start of one with a trailing `*`. The longest that fits wins.
@@ -31,7 +31,7 @@ impl<T> ByKind<T> {
             .map(|(_, value)| value)
     }
 
-    #[cfg(feature = "template")]
+    #[cfg(any(feature = "sink-email", feature = "sink-slack", feature = "sink-teams"))]
     pub(super) fn values(&self) -> impl Iterator<Item = &T> {
         self.0.values()
     }
@@ -39,7 +39,7 @@ impl<T> ByKind<T> {
 
 /// Loads every template file of a sink once, so that one that can't be used is found when the program starts and not with the first message. Afterwards they
 /// are read for every message: what breaks later costs the message its looks and nothing else.
-#[cfg(feature = "template")]
+#[cfg(any(feature = "sink-email", feature = "sink-slack", feature = "sink-teams"))]
 pub(super) fn load_all(task_file: Option<&TemplateFile>, files: &ByKind<TemplateFile>) -> Result<(), BuildError> {
     let of_tasks = task_file.map(|file| ("template_file", file));
     let of_kinds = files.0.values().map(|file| ("template_files", file));

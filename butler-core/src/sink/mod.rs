@@ -7,20 +7,13 @@
 //! A sink comes into being from a [`SinkConfig`], found by its type's name in a [`Registry`].
 
 mod error;
-#[cfg(any(
-    feature = "sink-email",
-    feature = "sink-newrelic",
-    feature = "sink-signl4",
-    feature = "sink-slack",
-    feature = "sink-teams",
-    feature = "sink-webhook"
-))]
+#[cfg(any(feature = "sink-email", feature = "sink-http"))]
 mod handshake;
 #[cfg(any(feature = "sink-newrelic", feature = "sink-webhook"))]
 mod headers;
-#[cfg(any(feature = "sink-newrelic", feature = "sink-signl4", feature = "sink-slack", feature = "sink-teams", feature = "sink-webhook"))]
+#[cfg(feature = "sink-http")]
 mod http;
-#[cfg(any(feature = "sink-email", feature = "sink-signl4", feature = "sink-slack", feature = "sink-teams"))]
+#[cfg(any(feature = "sink-email", feature = "sink-influxdb", feature = "sink-signl4", feature = "sink-slack", feature = "sink-teams"))]
 mod kinds;
 mod message;
 mod registry;
@@ -30,6 +23,8 @@ pub mod words;
 
 #[cfg(feature = "sink-email")]
 pub mod email;
+#[cfg(feature = "sink-influxdb")]
+pub mod influxdb;
 #[cfg(feature = "sink-newrelic")]
 pub mod new_relic;
 #[cfg(feature = "sink-signl4")]

@@ -127,8 +127,9 @@ impl Default for Registry {
 
 impl Registry {
     /// Types that exist but may be left out of a build, with their feature.
-    const FEATURES: [(&'static str, &'static str); 6] = [
+    const FEATURES: [(&'static str, &'static str); 7] = [
         ("email", "sink-email"),
+        ("influxdb", "sink-influxdb"),
         ("new_relic", "sink-newrelic"),
         ("signl4", "sink-signl4"),
         ("slack", "sink-slack"),
@@ -145,31 +146,29 @@ impl Registry {
     /// The types of this build.
     #[must_use]
     pub fn with_compiled_in() -> Self {
-        #[cfg_attr(
-            not(any(
-                feature = "sink-email",
-                feature = "sink-newrelic",
-                feature = "sink-signl4",
-                feature = "sink-slack",
-                feature = "sink-teams",
-                feature = "sink-webhook"
-            )),
-            expect(unused_mut, reason = "no sinks in this build")
-        )]
-        let mut registry = Self::empty();
+        let registry = Self::empty();
         #[cfg(feature = "sink-email")]
-        registry.register::<super::email::EmailConfig>();
+        let registry = registry.with::<super::email::EmailConfig>();
+        #[cfg(feature = "sink-influxdb")]
+        let registry = registry.with::<super::influxdb::InfluxdbConfig>();
         #[cfg(feature = "sink-newrelic")]
-        registry.register::<super::new_relic::NewRelicConfig>();
+        let registry = registry.with::<super::new_relic::NewRelicConfig>();
         #[cfg(feature = "sink-signl4")]
-        registry.register::<super::signl4::Signl4Config>();
+        let registry = registry.with::<super::signl4::Signl4Config>();
         #[cfg(feature = "sink-slack")]
-        registry.register::<super::slack::SlackConfig>();
+        let registry = registry.with::<super::slack::SlackConfig>();
         #[cfg(feature = "sink-teams")]
-        registry.register::<super::teams::TeamsConfig>();
+        let registry = registry.with::<super::teams::TeamsConfig>();
         #[cfg(feature = "sink-webhook")]
-        registry.register::<super::webhook::WebhookConfig>();
+        let registry = registry.with::<super::webhook::WebhookConfig>();
         registry
+    }
+
+    /// The same with a further type.
+    #[must_use]
+    pub fn with<C: SinkConfig>(mut self) -> Self {
+        self.register::<C>();
+        self
     }
 
     /// Adds a type, in place of one of the same name.

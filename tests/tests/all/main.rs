@@ -14,6 +14,7 @@ mod faults_config;
 mod faults_start;
 mod faults_templates;
 mod faults_usage;
+mod influxdb;
 mod messages;
 mod outages;
 mod outcomes;

@@ -96,6 +96,11 @@ pub trait SinkHarness: Send + Sync + Sized + 'static {
     fn http(&self) -> Option<&HttpRemote> {
         None
     }
+
+    /// Whether 404 says of this remote that the place is missing where messages go: that passes once somebody makes it.
+    fn may_lack_its_place(&self) -> bool {
+        false
+    }
 }
 
 /// Makes a module of tests, one for each promise of a sink's contract, for a [`SinkHarness`](crate::testkit::sink_suite::SinkHarness)
