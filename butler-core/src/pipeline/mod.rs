@@ -10,6 +10,9 @@
 mod alarm;
 mod attempt;
 mod backoff;
+mod batch;
+#[cfg(test)]
+mod batch_tests;
 mod breaker;
 mod health;
 mod housekeeping;
@@ -21,6 +24,7 @@ mod report;
 mod route;
 mod router;
 mod run;
+mod settler;
 mod supervise;
 #[cfg(test)]
 pub(crate) mod testing;

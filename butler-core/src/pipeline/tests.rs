@@ -168,7 +168,7 @@ impl Stage {
     }
 
     pub(super) async fn deliveries(&self) -> Vec<DeliveryRecord> {
-        let mut all = self.store.deliveries(DeliveryQuery::default()).await.unwrap();
+        let mut all = self.store.deliveries(DeliveryQuery { max: 1000, ..DeliveryQuery::default() }).await.unwrap();
         all.reverse();
         all
     }

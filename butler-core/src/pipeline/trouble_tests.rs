@@ -1,7 +1,7 @@
 //! The stages when what is around them misbehaves: a store that refuses, sinks that panic, messages that take the process down.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -28,6 +28,10 @@ struct Moody {
     lost: AtomicU32,
     /// What it says that it has expired, once.
     expired: AtomicU64,
+    /// Whether settling takes for ever.
+    is_slow: watch::Sender<bool>,
+    /// How many were settled by each call.
+    settled: Mutex<Vec<usize>>,
 }
 
 #[async_trait]
@@ -57,6 +61,10 @@ impl Journal for Moody {
         Ok(leased)
     }
     async fn settle(&self, settlements: Vec<(LeaseToken, Settlement)>) -> Result<Vec<Settled>, StoreError> {
+        let mut slow = self.is_slow.subscribe();
+        // The sender lives in this journal, so the wait cannot fail.
+        let _ = slow.wait_for(|slow| !slow).await;
+        self.settled.lock().unwrap().push(settlements.len());
         self.store.settle(settlements).await
     }
     async fn release(&self, tokens: Vec<LeaseToken>) -> Result<(), StoreError> {
@@ -107,6 +115,8 @@ impl Setup {
             panics: AtomicBool::default(),
             lost: AtomicU32::default(),
             expired: AtomicU64::default(),
+            is_slow: watch::Sender::default(),
+            settled: Mutex::default(),
         });
         let stage = self.start_with(clock, store, Arc::clone(&moody) as _).await;
         (stage, moody)
@@ -337,4 +347,51 @@ async fn a_lease_outlives_the_slowest_attempt_and_the_one_before_it() {
     }
     let keys: std::collections::BTreeSet<_> = sink.taken().iter().map(|taken| taken.key.to_string()).collect();
     assert_eq!((sink.taken().len(), keys.len()), (4, 4), "{:?}", sink.taken());
+}
+
+#[tokio::test]
+async fn attempts_go_on_while_a_commit_takes_its_time_and_the_next_one_carries_all_that_ended() {
+    let sink = FakeSink::default();
+    let (stage, moody) = one_sink(&sink).start_moody().await;
+    moody.is_slow.send_replace(true);
+    for task in 0..20 {
+        stage.submit(a_new_event(task)).await;
+    }
+    assert_eq!(sink.taken().len(), 20);
+    assert!(moody.settled.lock().unwrap().is_empty());
+    moody.is_slow.send_replace(false);
+    rest().await;
+    assert_eq!(stage.states().await, [DeliveryState::Delivered; 20]);
+    assert_eq!(*moody.settled.lock().unwrap(), [1, 19]);
+}
+
+#[tokio::test]
+async fn no_more_is_attempted_than_can_be_settled_in_a_while() {
+    let sink = FakeSink::default();
+    let (stage, moody) = one_sink(&sink).start_moody().await;
+    moody.is_slow.send_replace(true);
+    for task in 0..200 {
+        stage.submit(a_new_event(task)).await;
+    }
+    let attempted = sink.taken().len();
+    assert!((32..=56).contains(&attempted), "{attempted}");
+    moody.is_slow.send_replace(false);
+    rest().await;
+    assert_eq!(stage.states().await.iter().filter(|state| **state == DeliveryState::Delivered).count(), 200);
+}
+
+#[tokio::test]
+async fn what_may_take_the_process_down_goes_alone() {
+    let sink = FakeSink::default().with_batch(10);
+    sink.hang();
+    let (stage, moody) = one_sink(&sink).start_moody().await;
+    moody.lost.store(1, Ordering::Relaxed);
+    for task in 0..30 {
+        stage.intake.submit(a_new_event(task)).await.unwrap();
+    }
+    rest().await;
+    sink.release();
+    rest().await;
+    assert_eq!(sink.taken().len(), 30);
+    assert_eq!(sink.batches(), [0; 0]);
 }

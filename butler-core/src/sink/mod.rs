@@ -88,8 +88,9 @@ pub trait Sink: std::fmt::Debug + Send + Sync + 'static {
     /// [`DeliveryError`], with the reason and whether to try again.
     async fn deliver(&self, delivery: &Delivery<'_>) -> Result<Receipt, DeliveryError>;
 
-    /// Makes one attempt for several; results stand in the order of the deliveries. A refused batch is tried singly by the
-    /// pipeline, so that a bad one fails alone.
+    /// Makes one attempt for several, within the time that one attempt may take; results stand in the order of the deliveries. If all are refused, for a reason that may
+    /// be that of one of them (rejected, too large, malformed), each is tried singly by the pipeline, so that a bad one fails alone; so whatever the remote took
+    /// of a batch that it refused has to do no harm when it is taken again.
     async fn deliver_many(&self, deliveries: &[Delivery<'_>]) -> Vec<Result<Receipt, DeliveryError>> {
         let mut results = Vec::with_capacity(deliveries.len());
         for delivery in deliveries {

@@ -12,6 +12,7 @@ use crate::pipeline::{RetryPolicy, SinkPlan};
 use crate::sink::{Delivery, DeliveryError, Message, Receipt, RenderError, Rendering, Sink, TargetRequest};
 
 type Answer = Box<dyn FnOnce() -> Result<Receipt, DeliveryError> + Send>;
+type Answers = Box<dyn FnOnce(&[Delivery<'_>]) -> Vec<Result<Receipt, DeliveryError>> + Send>;
 type Judge = Box<dyn Fn(&Delivery<'_>) -> Option<DeliveryError> + Send>;
 
 /// A sink that remembers what it was given and answers as it is told; without orders it accepts everything. Clones are the same sink.
@@ -25,6 +26,9 @@ struct Inner {
     answers: Mutex<VecDeque<Answer>>,
     judge: Mutex<Option<Judge>>,
     broken_template: Mutex<Option<String>>,
+    max_batch: Mutex<usize>,
+    batch_answers: Mutex<VecDeque<Answers>>,
+    batches: Mutex<Vec<usize>>,
     taken: watch::Sender<Vec<Taken>>,
     open: watch::Sender<bool>,
 }
@@ -50,6 +54,13 @@ impl std::fmt::Debug for FakeSink {
     }
 }
 
+impl Taken {
+    fn of(delivery: &Delivery<'_>, accepted: bool) -> Self {
+        let (target, body) = (delivery.target.clone(), delivery.message.body.clone());
+        Self { key: delivery.key, target, body, attempt: delivery.attempt, accepted }
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -67,6 +78,24 @@ impl FakeSink {
     pub fn with_needs(self, needs: Needs) -> Self {
         *lock(&self.0.needs) = needs;
         self
+    }
+
+    /// Takes up to `most` deliveries at once. If it refuses one of them it refuses all, as databases do.
+    #[must_use]
+    pub fn with_batch(self, most: usize) -> Self {
+        *lock(&self.0.max_batch) = most;
+        self
+    }
+
+    /// Answers one of the next attempts of several deliveries. The answer may panic.
+    pub fn answer_many(&self, answer: impl FnOnce(&[Delivery<'_>]) -> Vec<Result<Receipt, DeliveryError>> + Send + 'static) {
+        lock(&self.0.batch_answers).push_back(Box::new(answer));
+    }
+
+    /// How many deliveries each attempt of several had.
+    #[must_use]
+    pub fn batches(&self) -> Vec<usize> {
+        lock(&self.0.batches).clone()
     }
 
     /// Answers one of the next attempts; orders are carried out in the order in which they were given. The answer may panic.
@@ -105,6 +134,13 @@ impl FakeSink {
         let mut taken = self.0.taken.subscribe();
         // The sender lives in this sink, so the wait cannot fail.
         taken.wait_for(|taken| taken.len() >= count).await.map(|taken| taken.clone()).unwrap_or_default()
+    }
+
+    /// Waits while attempts are to hang.
+    async fn opened(&self) {
+        let mut hanging = self.0.open.subscribe();
+        // The sender lives in this sink, so the wait cannot fail.
+        let _ = hanging.wait_for(|hanging| !hanging).await;
     }
 
     /// This sink with the usual settings.
@@ -150,21 +186,13 @@ impl Sink for FakeSink {
     }
 
     async fn deliver(&self, delivery: &Delivery<'_>) -> Result<Receipt, DeliveryError> {
-        let mut hanging = self.0.open.subscribe();
-        // The sender lives in this sink, so the wait cannot fail.
-        let _ = hanging.wait_for(|hanging| !hanging).await;
+        self.opened().await;
         let refused = lock(&self.0.judge).as_ref().and_then(|judge| judge(delivery));
         let answer = match refused {
             Some(error) => Some(Box::new(move || Err(error)) as Answer),
             None => lock(&self.0.answers).pop_front(),
         };
-        let mut taken = Taken {
-            key: delivery.key,
-            target: delivery.target.clone(),
-            body: delivery.message.body.clone(),
-            attempt: delivery.attempt,
-            accepted: false,
-        };
+        let mut taken = Taken::of(delivery, false);
         let result = match answer {
             Some(answer) => {
                 // An answer that panics was an attempt too: it is noted before.
@@ -184,6 +212,32 @@ impl Sink for FakeSink {
         taken.accepted = true;
         self.0.taken.send_modify(|all| all.push(taken));
         result
+    }
+
+    async fn deliver_many(&self, deliveries: &[Delivery<'_>]) -> Vec<Result<Receipt, DeliveryError>> {
+        lock(&self.0.batches).push(deliveries.len());
+        self.opened().await;
+        let answer = lock(&self.0.batch_answers).pop_front();
+        let results = match answer {
+            Some(answer) => answer(deliveries),
+            None => {
+                let refused = lock(&self.0.judge).as_ref().and_then(|judge| deliveries.iter().find_map(judge));
+                let one = |_| match &refused {
+                    Some(DeliveryError { reason, retry, message, .. }) => {
+                        Err(DeliveryError { reason: *reason, retry: *retry, message: message.clone(), source: None })
+                    }
+                    None => Ok(Receipt { detail: "accepted".into() }),
+                };
+                deliveries.iter().map(one).collect()
+            }
+        };
+        let taken = deliveries.iter().zip(&results).map(|(delivery, result)| Taken::of(delivery, result.is_ok())).collect::<Vec<_>>();
+        self.0.taken.send_modify(|all| all.extend(taken));
+        results
+    }
+
+    fn max_batch(&self) -> usize {
+        (*lock(&self.0.max_batch)).max(1)
     }
 
     async fn check(&self) -> Result<Receipt, DeliveryError> {
