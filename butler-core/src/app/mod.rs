@@ -348,6 +348,7 @@ fn connect(
         if let Some(site) = settings.plan.sites.get_mut(&name) {
             site.enricher = Some(Arc::new(crate::enrich::QlikEnricher::new(Arc::clone(&client))));
         }
+        settings.logs.seat(name.clone(), Arc::clone(&client) as _);
         clients.insert(name, client);
     }
     #[cfg(not(feature = "qlik"))]

@@ -3,11 +3,15 @@
 //! An [`Enricher`] is asked for the facts that somebody needs, and writes each into a [`FactSheet`] as it finds it. It never fails:
 //! what can't be found is a fact too, with the reason. The pipeline bounds its time by dropping it.
 
+mod logs;
 #[cfg(feature = "qlik")]
 mod qlik;
 #[cfg(feature = "qlik")]
+mod qlik_logs;
+#[cfg(feature = "qlik")]
 mod which;
 
+pub use logs::{LogDesk, LogError, LogPieces, LogReference, LogSource};
 #[cfg(feature = "qlik")]
 pub use qlik::QlikEnricher;
 

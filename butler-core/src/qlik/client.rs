@@ -76,7 +76,7 @@ enum Reply<'a> {
 }
 
 /// A reply that is taken in pieces. It counts as a request under way until it is dropped.
-pub(super) struct Download<'a> {
+pub struct Download<'a> {
     client: &'a RepositoryClient,
     request: Box<Request>,
     response: reqwest::Response,
@@ -358,7 +358,10 @@ impl Download<'_> {
     }
 
     /// The next piece; none at the end.
-    pub(super) async fn piece(&mut self) -> Result<Option<Bytes>, QlikError> {
+    ///
+    /// # Errors
+    /// [`QlikError`], when it stops to come.
+    pub async fn piece(&mut self) -> Result<Option<Bytes>, QlikError> {
         let timeout = self.client.settings.timeout;
         let piece = tokio::select! {
             biased;

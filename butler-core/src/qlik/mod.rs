@@ -22,7 +22,7 @@ mod standing;
 
 pub use changes::Subscription;
 pub use circuit::RepositoryState;
-pub use client::RepositoryClient;
+pub use client::{Download, RepositoryClient};
 pub use error::{QlikError, Request};
 pub use executions::{EndedExecution, EndedSpan};
 pub use filter::Filter;

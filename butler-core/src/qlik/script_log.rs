@@ -9,7 +9,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::ask::Ask;
-use super::client::RepositoryClient;
+use super::client::{Download, RepositoryClient};
 use super::error::QlikError;
 use super::filter::encode;
 use super::log_ends::LogEnds;
@@ -31,6 +31,20 @@ impl RepositoryClient {
     /// # Errors
     /// [`QlikError`], when it could not be had.
     pub async fn script_log(&self, task: Uuid, result: &ExecutionResult, lines: LogLines) -> Result<Option<ScriptLog>, QlikError> {
+        let Some(mut download) = self.open_script_log(task, result).await? else { return Ok(None) };
+        let mut ends = LogEnds::new(lines);
+        while let Some(piece) = download.piece().await? {
+            ends.feed(&piece);
+        }
+        let log = ends.finish();
+        Ok((log.characters > 0).then_some(log))
+    }
+
+    /// An execution's script log, to be taken in pieces; none while the repository has no log of it.
+    ///
+    /// # Errors
+    /// [`QlikError`], when it could not be had.
+    pub async fn open_script_log(&self, task: Uuid, result: &ExecutionResult) -> Result<Option<Download<'_>>, QlikError> {
         // Zeros say that there is no log yet. A release that shows no reference at all may still know the log by its result.
         if result.file_reference.is_some_and(|reference| reference.is_nil()) {
             return Ok(None);
@@ -44,10 +58,10 @@ impl RepositoryClient {
             };
             let Some(id) = id else { continue };
             let ask = Ask::with(format!("reloadtask/{task}/{path}"), parameter, id.to_string());
-            match self.redeem(&ask, lines).await {
-                Ok(log) => {
+            match self.redeem(&ask).await {
+                Ok(download) => {
                     self.log_api.store(way, Ordering::Relaxed);
-                    return Ok(log);
+                    return Ok(Some(download));
                 }
                 // The other way may do: this one is not known, or is known and lies.
                 Err(error @ (QlikError::NotFound { .. } | QlikError::Unexpected { .. } | QlikError::Malformed { .. })) => {
@@ -59,13 +73,13 @@ impl RepositoryClient {
         refused.map_or(Ok(None), Err)
     }
 
-    async fn redeem(&self, ask: &Ask, lines: LogLines) -> Result<Option<ScriptLog>, QlikError> {
+    async fn redeem(&self, ask: &Ask) -> Result<Download<'_>, QlikError> {
         let reply = self.get(ask).await?;
         let ticket = reply["value"].as_str().filter(|ticket| !ticket.is_empty());
         let ticket = ticket.ok_or_else(|| self.malformed(ask, "it holds no `value`".into()))?;
         let ask = Ask::path(format!("download/reloadtask/{}/scriptlog.txt", encode(ticket)));
         let mut polls = 0;
-        let mut download = loop {
+        let download = loop {
             match self.download(&ask).await {
                 Err(QlikError::NotFound { .. }) if polls < POLLS => polls += 1,
                 other => break other?,
@@ -75,12 +89,7 @@ impl RepositoryClient {
         if download.is_no_text() {
             return Err(self.malformed(&ask, "it is no plain text".into()));
         }
-        let mut ends = LogEnds::new(lines);
-        while let Some(piece) = download.piece().await? {
-            ends.feed(&piece);
-        }
-        let log = ends.finish();
-        Ok((log.characters > 0).then_some(log))
+        Ok(*download)
     }
 }
 

@@ -21,6 +21,8 @@ pub mod rehearsal;
 pub mod sample;
 pub mod words;
 
+#[cfg(feature = "sink-archive")]
+pub mod archive;
 #[cfg(feature = "sink-email")]
 pub mod email;
 #[cfg(feature = "sink-influxdb")]

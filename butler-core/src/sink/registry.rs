@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use super::Sink;
 use crate::clock::Clock;
 use crate::config::{Issues, OptionsTable, Secret, SecretError};
+use crate::enrich::LogDesk;
 use crate::event::SinkName;
 
 /// The options of a type of sink: what stands under `[sinks.NAME] options`.
@@ -49,6 +50,8 @@ pub struct SinkContext {
     pub timeout: Duration,
     /// How many attempts may be under way at once, so how many connections are worth keeping.
     pub max_in_flight: usize,
+    /// Whom to ask for whole script logs.
+    pub logs: LogDesk,
 }
 
 impl SinkContext {
@@ -127,11 +130,12 @@ impl Default for Registry {
 
 impl Registry {
     /// Types that exist but may be left out of a build, with their feature.
-    const FEATURES: [(&'static str, &'static str); 7] = [
+    const FEATURES: [(&'static str, &'static str); 8] = [
         ("email", "sink-email"),
         ("influxdb", "sink-influxdb"),
         ("new_relic", "sink-newrelic"),
         ("signl4", "sink-signl4"),
+        ("script_log_archive", "sink-archive"),
         ("slack", "sink-slack"),
         ("teams", "sink-teams"),
         ("webhook", "sink-webhook"),
@@ -147,6 +151,8 @@ impl Registry {
     #[must_use]
     pub fn with_compiled_in() -> Self {
         let registry = Self::empty();
+        #[cfg(feature = "sink-archive")]
+        let registry = registry.with::<super::archive::ArchiveConfig>();
         #[cfg(feature = "sink-email")]
         let registry = registry.with::<super::email::EmailConfig>();
         #[cfg(feature = "sink-influxdb")]

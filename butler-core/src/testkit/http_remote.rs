@@ -7,6 +7,7 @@ use std::time::Duration;
 use socket2::{Domain, Socket, Type};
 
 use crate::config::OptionsTable;
+use crate::enrich::LogDesk;
 use crate::simulator::inbox::{Answer, Certificates, HttpInbox, ReceivedRequest};
 use crate::sink::{Registry, Sink, SinkContext};
 use crate::testkit::TestClock;
@@ -108,6 +109,12 @@ pub fn make_sink(type_name: &str, options: &str) -> Arc<dyn Sink> {
 /// A context for sinks under test.
 #[must_use]
 pub fn sink_context() -> SinkContext {
-    let clock = Arc::new(TestClock::default());
-    SinkContext { name: "under-test".into(), clock, base_dir: std::env::temp_dir(), timeout: TIMEOUT, max_in_flight: 8 }
+    SinkContext {
+        name: "under-test".into(),
+        clock: Arc::new(TestClock::default()),
+        base_dir: std::env::temp_dir(),
+        timeout: TIMEOUT,
+        max_in_flight: 8,
+        logs: LogDesk::default(),
+    }
 }

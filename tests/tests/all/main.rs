@@ -1,5 +1,6 @@
 //! The whole program as a process.
 
+mod archive;
 mod command_deliveries;
 mod command_events;
 mod command_files;

@@ -18,6 +18,7 @@ use super::load::{Config, ConfigError};
 use super::model::{LogConfig, StoreType};
 use super::values::Period;
 use crate::clock::{Clock, SystemClock};
+use crate::enrich::LogDesk;
 #[cfg(feature = "qlik")]
 use crate::event::{Kind, TaskOutcome};
 use crate::pipeline::{Budgets, Plan};
@@ -46,6 +47,8 @@ pub struct Settings {
     pub store: StoreSettings,
     /// The HTTP server, if there is to be one.
     pub api: Option<ApiSettings>,
+    /// Where sinks ask for whole script logs. Nobody sits there yet.
+    pub logs: LogDesk,
     /// What the program says about itself.
     pub log: LogConfig,
     /// What is allowed, but hardly meant.
@@ -91,11 +94,12 @@ impl Config {
     /// [`ConfigError::Invalid`] with everything that is wrong, from unknown keys to certificates that can't be read.
     pub fn resolve(&self, registry: &Registry, clock: Arc<dyn Clock>) -> Result<Settings, ConfigError> {
         let mut issues = self.found.clone();
+        let logs = LogDesk::default();
         let sites = sites::resolve(self, &mut issues);
         let udp = udp::resolve(self, &mut issues);
         let store = self.store_settings(&mut issues);
         let api = self.api_settings(&mut issues);
-        let sinks = sinks::resolve(self, registry, &clock, &mut issues);
+        let sinks = sinks::resolve(self, sinks::Means { registry, clock: &clock, logs: &logs }, &mut issues);
         let (routes, fallback) = routes::resolve(self, &mut issues);
         sinks::unused(self, &mut issues);
         #[cfg(feature = "qlik")]
@@ -128,6 +132,7 @@ impl Config {
             uptime,
             store,
             api,
+            logs,
             log: self.log,
             warnings: issues.warnings().cloned().collect(),
         })

@@ -8,17 +8,26 @@ use crate::clock::Clock;
 use crate::config::issues::{Issues, nearest, segment};
 use crate::config::load::Config;
 use crate::config::model::SinkEntry;
+use crate::enrich::LogDesk;
 use crate::event::SinkName;
 use crate::pipeline::{RetryPolicy, SinkPlan};
 use crate::sink::{Registry, SinkContext};
 
-pub(super) fn resolve(config: &Config, registry: &Registry, clock: &Arc<dyn Clock>, issues: &mut Issues) -> BTreeMap<SinkName, SinkPlan> {
+/// What sinks are made with, beside their own entry.
+#[derive(Clone, Copy)]
+pub(super) struct Means<'a> {
+    pub(super) registry: &'a Registry,
+    pub(super) clock: &'a Arc<dyn Clock>,
+    pub(super) logs: &'a LogDesk,
+}
+
+pub(super) fn resolve(config: &Config, means: Means<'_>, issues: &mut Issues) -> BTreeMap<SinkName, SinkPlan> {
     let mut plans = BTreeMap::new();
     issues.within("sinks", |issues| {
         for (name, entry) in &config.sinks {
             let plan = issues.within(&segment(name), |issues| {
                 adopted(config, name, entry, issues);
-                one(config, name, entry, registry, clock, issues)
+                one(config, name, entry, means, issues)
             });
             plans.extend(plan.map(|plan| (SinkName::from(name.as_str()), plan)));
         }
@@ -26,14 +35,8 @@ pub(super) fn resolve(config: &Config, registry: &Registry, clock: &Arc<dyn Cloc
     plans
 }
 
-fn one(
-    config: &Config,
-    name: &str,
-    entry: &SinkEntry,
-    registry: &Registry,
-    clock: &Arc<dyn Clock>,
-    issues: &mut Issues,
-) -> Option<SinkPlan> {
+fn one(config: &Config, name: &str, entry: &SinkEntry, means: Means<'_>, issues: &mut Issues) -> Option<SinkPlan> {
+    let Means { registry, clock, logs } = means;
     check_name(name, issues);
     if let Some(timeout) = entry.timeout {
         positive(timeout, "timeout", issues);
@@ -63,7 +66,14 @@ fn one(
     }
     let timeout = entry.timeout.map(|timeout| timeout.0).or_else(|| registry.timeout(&entry.r#type)).unwrap_or_default();
     let max_in_flight = usize::try_from(entry.max_in_flight).ok()?;
-    let context = SinkContext { name: name.into(), clock: Arc::clone(clock), base_dir: config.base_dir.clone(), timeout, max_in_flight };
+    let context = SinkContext {
+        name: name.into(),
+        clock: Arc::clone(clock),
+        base_dir: config.base_dir.clone(),
+        timeout,
+        max_in_flight,
+        logs: logs.clone(),
+    };
     let sink = registry.make(&entry.r#type, entry.options.clone(), &context, issues)?;
     let was = entry.was.iter().map(|name| SinkName::from(name.as_str())).collect();
     Some(SinkPlan { sink, timeout, max_in_flight, retry, was })
