@@ -170,16 +170,6 @@ impl HttpRemote {
     }
 
     /// The same, for remotes whose answer says more than its status.
-    #[cfg_attr(
-        not(any(
-            feature = "sink-newrelic",
-            feature = "sink-signl4",
-            feature = "sink-slack",
-            feature = "sink-teams",
-            feature = "sink-webhook"
-        )),
-        expect(dead_code, reason = "InfluxDB looks at the answer itself")
-    )]
     pub(super) async fn send_and_read(&self, request: Request<'_>) -> Result<Accepted, DeliveryError> {
         let answer = self.exchange(request).await?;
         self.judge(&answer)?;
