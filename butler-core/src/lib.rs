@@ -35,7 +35,7 @@
 //!
 //! # Features
 //!
-//! `sqlite` (the embedded durable store), `qlik` (the repository's client), `api`, and one feature for each sink (`sink-email`, `sink-slack`, ...) are on by default. `simulator`
+//! `sqlite` (the embedded durable store), `qlik` (the repository's client), `mqtt` (an MQTT broker), `api`, and one feature for each sink (`sink-email`, `sink-slack`, ...) are on by default. `simulator`
 //! is a Qlik Sense site in a box, `testkit` what tests need.
 
 #![forbid(unsafe_code)]
@@ -52,6 +52,8 @@ mod file;
 pub mod http_client;
 mod listen;
 pub mod monitor;
+#[cfg(feature = "mqtt")]
+pub mod mqtt;
 pub mod pipeline;
 #[cfg(feature = "qlik")]
 pub mod qlik;

@@ -314,7 +314,7 @@ pub struct When {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SinkEntry {
-    /// The type: `email`, `new_relic`, `signl4`, `slack`, `teams`, `webhook`, or one that an embedder registered.
+    /// The type: `email`, `mqtt`, `new_relic`, `signl4`, `slack`, `teams`, `webhook`, or one that an embedder registered.
     pub r#type: String,
     /// How long one attempt may take; `None` for as long as is usual for the type.
     pub timeout: Option<Period>,

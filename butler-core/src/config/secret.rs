@@ -5,7 +5,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::de::{Error, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A secret: a literal, the name of an environment variable (`{ env = "NAME" }`), or the path of a file (`{ file = "path" }`).
 #[derive(Clone, PartialEq, Eq)]
@@ -67,6 +68,22 @@ impl fmt::Debug for Secret {
             Form::Literal(_) => f.write_str("Secret(***)"),
             Form::Env { env } => write!(f, "Secret(env {env})"),
             Form::File { file } => write!(f, "Secret(file {})", file.display()),
+        }
+    }
+}
+
+/// Written out, a literal is masked; where the others stand is no secret.
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let place = |serializer: S, key: &str, value: &str| {
+            let mut map = serializer.serialize_map(Some(1))?;
+            map.serialize_entry(key, value)?;
+            map.end()
+        };
+        match &self.0 {
+            Form::Literal(_) => serializer.serialize_str("***"),
+            Form::Env { env } => place(serializer, "env", env),
+            Form::File { file } => place(serializer, "file", &file.display().to_string()),
         }
     }
 }
@@ -170,6 +187,14 @@ mod tests {
         assert_eq!(Secret::file("s").reveal(folder.path()).unwrap(), "hunter2");
         let error = Secret::file("missing").reveal(folder.path()).unwrap_err();
         assert!(error.to_string().ends_with("missing`: there is no such file"), "{error}");
+    }
+
+    #[test]
+    fn written_out_it_shows_the_place_but_no_value() {
+        let written = |secret: Secret| toml::to_string(&std::collections::BTreeMap::from([("it", secret)])).unwrap();
+        assert_eq!(written(Secret::literal("hunter2")), "it = \"***\"\n");
+        assert_eq!(written(Secret::env("SLACK")), "[it]\nenv = \"SLACK\"\n");
+        assert_eq!(written(Secret::file("a/b")), "[it]\nfile = \"a/b\"\n");
     }
 
     #[test]

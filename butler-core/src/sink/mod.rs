@@ -7,13 +7,20 @@
 //! A sink comes into being from a [`SinkConfig`], found by its type's name in a [`Registry`].
 
 mod error;
-#[cfg(any(feature = "sink-email", feature = "sink-http"))]
+#[cfg(any(feature = "sink-email", feature = "sink-http", feature = "sink-mqtt"))]
 mod handshake;
 #[cfg(any(feature = "sink-newrelic", feature = "sink-webhook"))]
 mod headers;
 #[cfg(feature = "sink-http")]
 mod http;
-#[cfg(any(feature = "sink-email", feature = "sink-influxdb", feature = "sink-signl4", feature = "sink-slack", feature = "sink-teams"))]
+#[cfg(any(
+    feature = "sink-email",
+    feature = "sink-influxdb",
+    feature = "sink-mqtt",
+    feature = "sink-signl4",
+    feature = "sink-slack",
+    feature = "sink-teams"
+))]
 mod kinds;
 mod message;
 mod registry;
@@ -27,6 +34,8 @@ pub mod archive;
 pub mod email;
 #[cfg(feature = "sink-influxdb")]
 pub mod influxdb;
+#[cfg(feature = "sink-mqtt")]
+pub mod mqtt;
 #[cfg(feature = "sink-newrelic")]
 pub mod new_relic;
 #[cfg(feature = "sink-signl4")]

@@ -130,12 +130,13 @@ impl Default for Registry {
 
 impl Registry {
     /// Types that exist but may be left out of a build, with their feature.
-    const FEATURES: [(&'static str, &'static str); 8] = [
+    const FEATURES: [(&'static str, &'static str); 9] = [
         ("email", "sink-email"),
         ("influxdb", "sink-influxdb"),
+        ("mqtt", "sink-mqtt"),
         ("new_relic", "sink-newrelic"),
-        ("signl4", "sink-signl4"),
         ("script_log_archive", "sink-archive"),
+        ("signl4", "sink-signl4"),
         ("slack", "sink-slack"),
         ("teams", "sink-teams"),
         ("webhook", "sink-webhook"),
@@ -157,6 +158,8 @@ impl Registry {
         let registry = registry.with::<super::email::EmailConfig>();
         #[cfg(feature = "sink-influxdb")]
         let registry = registry.with::<super::influxdb::InfluxdbConfig>();
+        #[cfg(feature = "sink-mqtt")]
+        let registry = registry.with::<super::mqtt::MqttConfig>();
         #[cfg(feature = "sink-newrelic")]
         let registry = registry.with::<super::new_relic::NewRelicConfig>();
         #[cfg(feature = "sink-signl4")]

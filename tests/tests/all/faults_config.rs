@@ -146,7 +146,7 @@ async fn an_unknown_sink_type_and_an_unknown_option() {
     exit code 78
     one thing is wrong with the configuration:
     butler.toml:11: sinks.ops.type: unknown sink type `webhok`
-      did you mean `webhook`? Known: email, new_relic, signl4, slack, teams, webhook
+      did you mean `webhook`? Known: email, influxdb, mqtt, new_relic, script_log_archive, signl4, slack, teams, webhook
     ");
     assert_snapshot!(refused(&text.replace("options.url", "options.uri")).await, @"
     exit code 78
