@@ -14,6 +14,8 @@ use crate::event::SiteName;
 use crate::monitor::uptime::UptimeMonitor;
 use crate::pipeline::{Health, Parts, Pipeline};
 use crate::sink::{Registry, SinkConfig};
+#[cfg(feature = "mqtt")]
+use crate::source::mqtt_in::{MessageHandler, MqttInSource, MqttPublisher};
 #[cfg(feature = "qlik")]
 use crate::source::qrs_poll::{QrsPollSettings, QrsPollSource};
 use crate::source::udp::{UdpSettings, UdpSource};
@@ -37,6 +39,8 @@ pub struct Butler {
     bound: Vec<(String, String)>,
     pipeline: Pipeline,
     sources: sources::Sources,
+    #[cfg(feature = "mqtt")]
+    mqtt: Option<MqttPublisher>,
     #[cfg(feature = "api")]
     api: Option<ApiTask>,
 }
@@ -65,6 +69,8 @@ pub struct Builder {
     store: Option<Arc<dyn Store>>,
     sources: Vec<Arc<dyn EventSource>>,
     enrichers: BTreeMap<SiteName, Arc<dyn Enricher>>,
+    #[cfg(feature = "mqtt")]
+    mqtt_handlers: Vec<Arc<dyn MessageHandler>>,
 }
 
 /// Why Butler could not start. Whatever had been started is ended again.
@@ -114,6 +120,8 @@ impl Butler {
             store: None,
             sources: Vec::new(),
             enrichers: BTreeMap::new(),
+            #[cfg(feature = "mqtt")]
+            mqtt_handlers: Vec::new(),
         }
     }
 
@@ -133,6 +141,13 @@ impl Butler {
     #[must_use]
     pub fn health(&self) -> &Arc<Health> {
         &self.health
+    }
+
+    /// Publishes at the broker of `[mqtt]`, if there is one.
+    #[cfg(feature = "mqtt")]
+    #[must_use]
+    pub fn mqtt(&self) -> Option<&MqttPublisher> {
+        self.mqtt.as_ref()
     }
 
     /// What is listened on: a name (`udp`, `api`) and the address.
@@ -186,6 +201,13 @@ impl Builder {
         self
     }
 
+    /// Hands messages that come in from the MQTT broker of `[mqtt]` to this handler as well.
+    #[cfg(feature = "mqtt")]
+    pub fn mqtt_handler(mut self, handler: Arc<dyn MessageHandler>) -> Self {
+        self.mqtt_handlers.push(handler);
+        self
+    }
+
     /// Finds facts about events of a site, in place of the repository's client.
     pub fn enricher(mut self, site: &str, enricher: Arc<dyn Enricher>) -> Self {
         self.enrichers.insert(site.into(), enricher);
@@ -214,7 +236,16 @@ impl Builder {
     /// # Cancellation
     /// Dropping the future ends what it had started.
     pub async fn start(self) -> Result<Butler, StartError> {
-        let Self { config, registry, clock, store, sources, enrichers } = self;
+        let Self {
+            config,
+            registry,
+            clock,
+            store,
+            sources,
+            enrichers,
+            #[cfg(feature = "mqtt")]
+            mqtt_handlers,
+        } = self;
         let mut settings = config.resolve(&registry, Arc::clone(&clock))?;
         for warning in &settings.warnings {
             tracing::warn!("{}", warning.in_one_line());
@@ -252,6 +283,18 @@ impl Builder {
         for source in polls(&settings, &clients, &bound, &store, &clock) {
             open(source, &mut bound).await?;
         }
+        // Last of all: what it says is that everything else hears.
+        #[cfg(feature = "mqtt")]
+        let mqtt = match settings.mqtt.take() {
+            Some(mqtt) => {
+                let source = MqttInSource::new(mqtt, Arc::clone(&clock));
+                let source = mqtt_handlers.into_iter().fold(source, MqttInSource::handled_by);
+                let publisher = source.publisher();
+                opened.open(Arc::new(source), &intake, &health).await?;
+                Some(publisher)
+            }
+            None => None,
+        };
         let policy = policy(&settings.store);
         let plan = Arc::new(settings.plan);
         #[cfg(feature = "api")]
@@ -275,6 +318,8 @@ impl Builder {
             bound,
             pipeline,
             sources: opened,
+            #[cfg(feature = "mqtt")]
+            mqtt,
             #[cfg(feature = "api")]
             api,
         })

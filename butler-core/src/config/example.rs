@@ -76,6 +76,8 @@ mod tests {
                 },
                 uptime: UptimeConfig { enabled: Some(true), ..UptimeConfig::default() },
             },
+            #[cfg(feature = "mqtt")]
+            mqtt: Some(Default::default()),
             ..Config::default()
         };
         for line in all.effective().lines() {

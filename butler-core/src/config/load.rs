@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::issues::{Issues, Severity};
+#[cfg(feature = "mqtt")]
+use super::model::MqttInConfig;
 use super::model::{ApiConfig, LogConfig, MonitorConfig, RouteConfig, RoutingConfig, SinkEntry, SiteConfig, StoreConfig, UdpConfig};
 use super::read::{Privacy, read};
 use super::source::Source;
@@ -36,6 +38,9 @@ pub struct Config {
     pub api: ApiConfig,
     /// `[monitor]`.
     pub monitor: MonitorConfig,
+    /// `[mqtt]`; without it there is no connection but those of sinks.
+    #[cfg(feature = "mqtt")]
+    pub mqtt: Option<MqttInConfig>,
     /// `[log]`.
     pub log: LogConfig,
     /// `[links]`: for sites that have none of their own.
@@ -52,6 +57,8 @@ struct Root {
     udp: Option<UdpConfig>,
     api: ApiConfig,
     monitor: MonitorConfig,
+    #[cfg(feature = "mqtt")]
+    mqtt: Option<MqttInConfig>,
     log: LogConfig,
     routing: RoutingConfig,
     links: Links,
@@ -127,16 +134,43 @@ impl Config {
         let mut found = Issues::of(Some(source));
         spoilt_paths(&table, "", &mut found);
         let root: Root = read(table, Privacy::Open, &mut found).unwrap_or_default();
-        let Root { sites, sinks, routes, routing, store, udp, api, monitor, log, links } = root;
-        Ok(Self { sites, sinks, routes, routing, store, udp, api, monitor, log, links, base_dir, found })
+        Ok(Self {
+            sites: root.sites,
+            sinks: root.sinks,
+            routes: root.routes,
+            routing: root.routing,
+            store: root.store,
+            udp: root.udp,
+            api: root.api,
+            monitor: root.monitor,
+            #[cfg(feature = "mqtt")]
+            mqtt: root.mqtt,
+            log: root.log,
+            links: root.links,
+            base_dir,
+            found,
+        })
     }
 
     /// The configuration as a text, with all that holds where nothing is written, and with what may be a secret masked.
     #[must_use]
     pub fn effective(&self) -> String {
-        let Self { sites, sinks, routes, routing, store, udp, api, monitor, log, links, base_dir: _, found: _ } = self.clone();
-        let udp = udp.or_else(|| sites.values().all(|site| site.udp.is_none()).then(UdpConfig::default));
-        let root = Root { store, log, udp, api, monitor, routing, links, sites, sinks, routes };
+        let all = self.clone();
+        let alone = || all.sites.values().all(|site| site.udp.is_none());
+        let root = Root {
+            store: all.store,
+            udp: all.udp.or_else(|| alone().then(UdpConfig::default)),
+            api: all.api,
+            monitor: all.monitor,
+            #[cfg(feature = "mqtt")]
+            mqtt: all.mqtt,
+            log: all.log,
+            routing: all.routing,
+            links: all.links,
+            sites: all.sites,
+            sinks: all.sinks,
+            routes: all.routes,
+        };
         toml::to_string(&root).unwrap_or_else(|error| format!("# The configuration can't be written out: {error}\n"))
     }
 }

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::options::OptionsTable;
 use super::values::{ByteSize, Period, Texts};
+#[cfg(feature = "mqtt")]
+use crate::mqtt::BrokerConfig;
 use crate::pipeline::{Budgets, RetryPolicy};
 use crate::sink::Links;
 
@@ -360,6 +362,33 @@ impl Default for RetryConfig {
     fn default() -> Self {
         let RetryPolicy { first, longest, alert_age, metric_age } = RetryPolicy::default();
         Self { first: Period(first), longest: Period(longest), alert_age: Period(alert_age), metric_age: Period(metric_age) }
+    }
+}
+
+/// `[mqtt]`: Butler at an MQTT broker. It says there that it is up, and takes messages; what events are published is the business of sinks of type `mqtt`.
+#[cfg(feature = "mqtt")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MqttInConfig {
+    /// The broker.
+    pub broker: BrokerConfig,
+    /// Where it is said that the connection was made; nowhere for an empty name.
+    pub status_topic: String,
+    /// Where `start` is said when the connection was made, and `error` when it is lost; nowhere for an empty name.
+    pub server_status_topic: String,
+    /// The topics that are heard, for what takes messages.
+    pub subscribe: String,
+}
+
+#[cfg(feature = "mqtt")]
+impl Default for MqttInConfig {
+    fn default() -> Self {
+        Self {
+            broker: BrokerConfig::default(),
+            status_topic: "qliksense/butler/mqtt/status".into(),
+            server_status_topic: "qliksense/butler/task_failure_server".into(),
+            subscribe: "qliksense/#".into(),
+        }
     }
 }
 

@@ -68,7 +68,7 @@ impl Session {
     }
 
     /// Takes leave of the broker, which then forgets the last will, and waits until the connection has ended.
-    pub async fn leave(self) {
+    pub async fn leave(&self) {
         self.link.leave().await;
         self.end.wait().await;
     }

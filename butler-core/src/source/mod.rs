@@ -5,6 +5,8 @@
 
 pub mod decode;
 mod intake;
+#[cfg(feature = "mqtt")]
+pub mod mqtt_in;
 #[cfg(feature = "qlik")]
 pub mod qrs_poll;
 pub mod udp;

@@ -2,6 +2,8 @@
 
 mod address;
 mod monitor;
+#[cfg(feature = "mqtt")]
+mod mqtt;
 #[cfg(feature = "qlik")]
 mod reconcile;
 mod routes;
@@ -43,6 +45,9 @@ pub struct Settings {
     pub task_watch: Option<crate::monitor::tasks::TaskWatchRules>,
     /// How often it is told how long Butler runs, if it is.
     pub uptime: Option<Duration>,
+    /// How Butler is at an MQTT broker, if it is to be.
+    #[cfg(feature = "mqtt")]
+    pub mqtt: Option<crate::source::mqtt_in::MqttInSettings>,
     /// What outlives the process.
     pub store: StoreSettings,
     /// The HTTP server, if there is to be one.
@@ -105,6 +110,8 @@ impl Config {
         #[cfg(feature = "qlik")]
         let task_watch = monitor::task_watch(self, &routes, !sites.repositories.is_empty(), &mut issues);
         let uptime = monitor::uptime(self, &mut issues);
+        #[cfg(feature = "mqtt")]
+        let mqtt = mqtt::resolve(self, &mut issues);
         let budgets = issues.within("routing", |issues| {
             let (deciding, showing) = (self.routing.deciding_budget, self.routing.showing_budget);
             positive(deciding, "deciding_budget", issues);
@@ -130,6 +137,8 @@ impl Config {
             #[cfg(feature = "qlik")]
             task_watch,
             uptime,
+            #[cfg(feature = "mqtt")]
+            mqtt,
             store,
             api,
             logs,
