@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
 /// A certificate for this machine, with its key and its issuer, all in PEM form.
 #[derive(Debug)]
@@ -18,7 +18,9 @@ pub(crate) fn issue() -> Issued {
     issuer.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let issuer = CertifiedIssuer::self_signed(issuer, KeyPair::generate().expect("a key")).expect("a certificate");
     let key = KeyPair::generate().expect("a key");
-    let certificate = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).expect("parameters");
+    let mut certificate = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).expect("parameters");
+    // OpenSSL takes a certificate that is called like its issuer for one that issued itself.
+    certificate.distinguished_name.push(DnType::CommonName, "localhost");
     let certificate = certificate.signed_by(&key, &issuer).expect("a certificate");
     Issued { issuer: issuer.pem(), certificate: certificate.pem(), key: key.serialize_pem() }
 }

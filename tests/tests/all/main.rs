@@ -17,6 +17,7 @@ mod faults_templates;
 mod faults_usage;
 mod influxdb;
 mod messages;
+mod mqtt;
 mod outages;
 mod outcomes;
 mod outcomes_distribute;
