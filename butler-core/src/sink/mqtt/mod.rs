@@ -41,7 +41,8 @@ use async_trait::async_trait;
 use serde::Deserialize;
 
 use super::{
-    BuildError, Delivery, DeliveryError, Message, Receipt, RenderError, Rendering, Sink, SinkConfig, SinkContext, TargetRequest, kinds,
+    BuildError, Delivery, DeliveryError, Message, Reason, Receipt, RenderError, Rendering, Sink, SinkConfig, SinkContext, TargetRequest,
+    kinds,
 };
 use crate::config::Issues;
 use crate::event::{Needs, Target};
@@ -140,6 +141,11 @@ impl Sink for Mqtt {
         };
         self.connection.publish(&publication).await.map_err(failure::of)?;
         Ok(Receipt { detail: format!("acknowledged by {}", self.connection.broker().shown()) })
+    }
+
+    /// What is refused may be one topic alone, where the others are allowed.
+    fn takes_down(&self, reason: Reason) -> bool {
+        reason.concerns_sink() && reason != Reason::Refused
     }
 
     async fn check(&self) -> Result<Receipt, DeliveryError> {

@@ -5,7 +5,7 @@ use super::*;
 use crate::config::OptionsTable;
 use crate::event::{Body, DeliveryId, Notice, TaskOutcome};
 use crate::simulator::inbox::{Certificates, Gate, MqttAnswer, MqttInbox, MqttOptions, Published};
-use crate::sink::{Reason, Registry, Retry};
+use crate::sink::{Registry, Retry};
 use crate::sink_suite;
 use crate::testkit::sink_samples::Sample;
 use crate::testkit::sink_suite::{Received, Remote, SinkHarness};
@@ -320,6 +320,12 @@ async fn refusals_are_classified_and_shown() {
     inbox.answer_always(MqttAnswer::Reason(0x10, "nobody listens".into()));
     deliver(&*sink, failed()).await.unwrap();
     insta::assert_snapshot!(seen);
+}
+
+#[tokio::test]
+async fn a_topic_that_is_not_allowed_does_not_hold_up_the_others() {
+    let sink = sink_of(&broker(MqttOptions::default()).await, "");
+    assert!(!sink.takes_down(Reason::Refused) && sink.takes_down(Reason::Unreachable) && !sink.takes_down(Reason::Rejected));
 }
 
 #[tokio::test]
