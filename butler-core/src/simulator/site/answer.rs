@@ -62,6 +62,11 @@ pub(super) async fn answer(shared: &Arc<Shared>, fuse: &Fuse, request: Request<I
             fuse.blow();
             return Err(Broken);
         }
+        Some(Fault::Cut) => {
+            reply();
+            fuse.blow();
+            return Err(Broken);
+        }
         Some(Fault::Hang) => pending().await,
         Some(Fault::Status(status)) => Reply::text(status, "on command"),
         Some(Fault::Page) => Reply::page(PAGE),

@@ -13,6 +13,8 @@ pub enum Fault {
     Delay(Duration),
     /// Its connection is reset.
     Reset,
+    /// It is carried out, and its connection is reset in place of the answer.
+    Cut,
     /// It is never answered.
     Hang,
     /// The second half of the answer is missing, so that it is no JSON any more.

@@ -31,8 +31,9 @@ pub(super) fn reply(shared: &Arc<Shared>, asked: &SiteRequest, truth: Truth) -> 
     let parts: Vec<_> = asked.path.split('/').collect();
     if asked.method == "POST" {
         return match parts[..] {
-            ["task", id, "start"] => with_id(id, |id| start(shared, id)),
             ["notification"] => subscriptions::add(shared, asked),
+            ["task", id, "start"] => with_id(id, |id| start(shared, id).map_or_else(|refusal| refusal, |_| Reply::no_content())),
+            ["task", id, "start", "synchronous"] => with_id(id, |id| start(shared, id).map_or_else(|refusal| refusal, session)),
             _ => Reply::not_found(),
         };
     }
@@ -118,6 +119,11 @@ fn fitting(view: View<'_>, collection: Collection, filter: &Filter) -> Vec<Value
     collection.objects(view, pick).into_iter().filter(|object| fits(filter, object)).collect()
 }
 
+/// The answer to whoever wants to know which execution was started.
+fn session(execution: Uuid) -> Reply {
+    Reply { status: 201, ..Reply::json(&json!({ "value": execution })) }
+}
+
 /// The ticket for an execution's script log.
 fn ticket(execution: &ExecutionRecord) -> Uuid {
     Uuid::new_v5(&execution.id, b"script log")
@@ -158,23 +164,25 @@ fn download(view: View<'_>, asked: Uuid, truth: Truth) -> Reply {
     log.map_or_else(Reply::not_found, |log| Reply::text(200, with_crlf(&log.text)))
 }
 
-/// Starts a task, which then runs by itself; one that runs already goes on running.
-fn start(shared: &Arc<Shared>, id: Uuid) -> Reply {
+/// Starts a task, which then runs by itself; one that runs already goes on running. The scheduler's id of the execution, or why there is none.
+fn start(shared: &Arc<Shared>, id: Uuid) -> Result<Uuid, Reply> {
     let outcome = {
         let state = shared.state();
-        let Some(task) = state.task(id) else { return Reply::not_found() };
+        let task = state.task(id).ok_or_else(Reply::not_found)?;
         if !task.enabled {
-            return Reply::text(400, "The task is disabled and can't be started.");
+            return Err(Reply::text(400, "The task is disabled and can't be started."));
         }
-        let is_running = state.last_execution(id).is_some_and(|execution| execution.stop.is_none());
-        (!is_running).then_some(task.when_started)
+        if let Some(running) = state.last_execution(id).filter(|execution| execution.stop.is_none()) {
+            return Ok(running.execution_id);
+        }
+        task.when_started
     };
-    if let Some(running) = outcome.and_then(|outcome| begin(shared, Run::new(id, outcome)).ok()) {
-        shared.in_background(async move {
-            if let Err(error) = running.finish().await {
-                tracing::warn!(task = %id, %error, "A task of the simulated site did not run as it should.");
-            }
-        });
-    }
-    Reply::no_content()
+    let running = begin(shared, Run::new(id, outcome)).map_err(|_| Reply::not_found())?;
+    let execution = running.execution();
+    shared.in_background(async move {
+        if let Err(error) = running.finish().await {
+            tracing::warn!(task = %id, %error, "A task of the simulated site did not run as it should.");
+        }
+    });
+    Ok(execution)
 }

@@ -64,6 +64,11 @@ pub(super) struct Running {
 }
 
 impl Running {
+    /// The scheduler's id of it.
+    pub(super) fn execution(&self) -> Uuid {
+        self.execution
+    }
+
     /// Runs it to its end, and tells of it.
     pub(super) async fn finish(mut self) -> Result<Execution, RunError> {
         let told = self.go_on().await;

@@ -144,6 +144,16 @@ async fn tasks_are_started_through_the_repository() {
     assert_eq!(record.status, ExecutionStatus(7));
     assert_eq!(ended.recv().await.unwrap().result_id, record.id);
     assert_eq!(state.app(uuid!("66bc109d-286a-415b-8355-1422abb22133")).unwrap().last_reload, record.stop);
+    // Whoever asks so is told which execution it is, also of one that runs already.
+    let session = async || {
+        let request = world.http().post(format!("https://{}/qrs/task/{SALES}/start/synchronous?xrfkey={KEY}", world.site.address()));
+        let (status, text) = sent(request.header("X-Qlik-Xrfkey", KEY).header("X-Qlik-User", USER)).await;
+        assert_eq!(status, 201, "{text}");
+        serde_json::from_str::<serde_json::Value>(&text).unwrap()["value"].as_str().unwrap().to_owned()
+    };
+    let first = session().await;
+    assert_eq!(first, session().await);
+    assert_eq!(world.site.state().last_execution(SALES).unwrap().execution_id.to_string(), first);
     assert_eq!(start(DISABLED).await.0, 400);
     assert_eq!(start(Uuid::from_u128(7)).await.0, 404);
 }
