@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{StatusCode, Uri, header};
@@ -10,6 +11,7 @@ use axum::{Json, Router};
 use jiff::SignedDuration;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use tower_http::timeout::TimeoutLayer;
 
 use super::ApiState;
 use super::answers::{DeliveryDetails, EventDetails, IntakeStatus, ListedDelivery, Readiness, Status};
@@ -19,6 +21,8 @@ use crate::pipeline::RetryPolicy;
 use crate::source::Rejection;
 use crate::store::{DeliveryQuery, DeliveryState, EventQuery, EventRecord, JournalStats, Story};
 
+/// How long a request may take.
+const TIMEOUT: Duration = Duration::from_secs(30);
 /// A page is never longer than this, whatever is asked for.
 const LONGEST_PAGE: usize = 1000;
 /// The longest body of a request; all of them are short.
@@ -26,10 +30,10 @@ const LONGEST_BODY: usize = 16 << 10;
 /// The longest reason that is kept, in characters.
 const LONGEST_REASON: usize = 500;
 
-type Answer<T> = Result<Json<T>, Refusal>;
+pub(super) type Answer<T> = Result<Json<T>, Refusal>;
 
 pub(super) fn routes() -> Router<ApiState> {
-    Router::new()
+    let routes = Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/api/status", get(status))
@@ -40,6 +44,10 @@ pub(super) fn routes() -> Router<ApiState> {
         .route("/api/deliveries/{id}", get(delivery))
         .route("/api/deliveries/{id}/retry", post(retry))
         .route("/api/deliveries/{id}/discard", post(discard))
+        .route_layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT));
+    #[cfg(feature = "qlik")]
+    let routes = routes.merge(super::tasks::routes());
+    routes
         .fallback(async |uri: Uri| Refusal::not_found(format!("there is nothing at `{}`", uri.path())))
         .method_not_allowed_fallback(async || Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "this can't be asked in this way"))
 }
@@ -175,7 +183,7 @@ async fn delivery(State(state): State<ApiState>, Path(id): Path<String>) -> Answ
 struct Retry {}
 
 async fn retry(State(state): State<ApiState>, Path(id): Path<String>, request: Request) -> Answer<ListedDelivery> {
-    let Retry {} = body(request).await?;
+    let Retry {} = body(request, LONGEST_BODY).await?;
     let id = delivery_id(&id)?;
     let found = find(&state, id).await?.record;
     let Some(sink) = state.plan().sinks.get(&found.sink) else {
@@ -206,7 +214,7 @@ impl Default for Discard {
 }
 
 async fn discard(State(state): State<ApiState>, Path(id): Path<String>, request: Request) -> Answer<ListedDelivery> {
-    let Discard { why } = body(request).await?;
+    let Discard { why } = body(request, LONGEST_BODY).await?;
     let why: String = why.chars().filter(|c| !c.is_control()).take(LONGEST_REASON).collect();
     let id = delivery_id(&id)?;
     let found = find(&state, id).await?.record;
@@ -229,7 +237,7 @@ async fn find(state: &ApiState, id: DeliveryId) -> Result<ListedDelivery, Refusa
     found.ok_or_else(|| Refusal::not_found(format!("there is no delivery {id}")))
 }
 
-fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Refusal> {
+pub(super) fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Refusal> {
     let read = Query::<T>::try_from_uri(uri);
     // The source says what is wrong, the rejection itself only that something is.
     let words = |rejection: axum::extract::rejection::QueryRejection| {
@@ -239,14 +247,14 @@ fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Refusal> {
 }
 
 /// The body of a request that changes something. It has to be declared as JSON, which a form in a web page can't do.
-async fn body<T: DeserializeOwned>(request: Request) -> Result<T, Refusal> {
+pub(super) async fn body<T: DeserializeOwned>(request: Request, longest: usize) -> Result<T, Refusal> {
     let declared = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !declared.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
         let refusal = Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body has to be JSON, and be declared as such");
         return Err(refusal.remedy("Send the header `Content-Type: application/json`."));
     }
-    let too_long = |_| Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is longer than {LONGEST_BODY} bytes"));
-    let bytes = axum::body::to_bytes(request.into_body(), LONGEST_BODY).await.map_err(too_long)?;
+    let too_long = |_| Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is longer than {longest} bytes"));
+    let bytes = axum::body::to_bytes(request.into_body(), longest).await.map_err(too_long)?;
     let text = if bytes.is_empty() { b"{}" } else { &bytes[..] };
     serde_json::from_slice(text).map_err(|error| Refusal::bad_request(format!("the body can't be read: {error}")))
 }

@@ -12,8 +12,10 @@
 //! | `GET /api/deliveries/ID` | a delivery and its attempts ([`DeliveryDetails`](answers::DeliveryDetails)) |
 //! | `POST /api/deliveries/ID/retry` | makes a dead, suppressed or discarded delivery due again |
 //! | `POST /api/deliveries/ID/discard` | gives up a pending delivery, for the reason in `{ "why": "..." }` |
+//! | `GET /api/tasks` | the tasks of all sites, or of `site`, and whether they may be started ([`ListedTask`](crate::qlik::start::ListedTask)) |
+//! | `POST /api/tasks/start` | starts tasks: [`StartRequest`](crate::qlik::start::StartRequest) in, [`StartReport`](crate::qlik::start::StartReport) out |
 //!
-//! A connection has fifteen seconds for a head, a request thirty in all and 16 KiB for its body, and at most 128 connections are served at once; further ones wait.
+//! A connection has fifteen seconds for a head, a request thirty in all and 16 KiB for its body (those about tasks three minutes and 1 MiB), and at most 128 connections are served at once; further ones wait.
 //!
 //! `state` may also be `orphaned`: pending, of a sink that is no longer configured. Whatever fails is answered with a [`Problem`](answers::Problem).
 //!
@@ -29,6 +31,8 @@ mod guard;
 mod problem;
 mod server;
 mod state;
+#[cfg(feature = "qlik")]
+mod tasks;
 #[cfg(test)]
 #[cfg(all(feature = "sqlite", feature = "testkit"))]
 mod tests;

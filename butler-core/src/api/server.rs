@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderValue, Request, StatusCode};
+use axum::http::{HeaderValue, Request};
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -18,7 +18,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tower::Service;
-use tower_http::timeout::TimeoutLayer;
 
 use super::{ApiState, admin, guard};
 use crate::listen::{Setting, remedy};
@@ -28,8 +27,6 @@ use crate::source::Stop;
 const MOST_CONNECTIONS: usize = 128;
 /// How long a client may take to say what it wants; also how long a connection may idle.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long a request may take.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long the server rests when the system gives it no connection: it has no more file handles, most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -122,11 +119,7 @@ impl Server {
 }
 
 fn app(state: ApiState) -> Router {
-    admin::routes()
-        .layer(axum::middleware::map_response(harden))
-        .layer(axum::middleware::from_fn(guard::check))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
-        .with_state(state)
+    admin::routes().layer(axum::middleware::map_response(harden)).layer(axum::middleware::from_fn(guard::check)).with_state(state)
 }
 
 /// Answers are about now, and are never anything but what they say they are.

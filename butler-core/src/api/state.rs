@@ -7,12 +7,18 @@ use jiff::Timestamp;
 use super::answers::{ListedDelivery, SinkDown};
 use crate::clock::Clock;
 use crate::pipeline::{Health, Plan};
+#[cfg(feature = "qlik")]
+use crate::qlik::start::Starter;
 use crate::source::IntakeCounters;
 use crate::store::{DeliveryRecord, DeliveryState, Store};
 
 /// What the API tells of. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct ApiState(Arc<Inner>);
+pub struct ApiState {
+    inner: Arc<Inner>,
+    #[cfg(feature = "qlik")]
+    starter: Option<Arc<Starter>>,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -29,31 +35,48 @@ impl ApiState {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, intake: Arc<IntakeCounters>, health: Arc<Health>, plan: Arc<Plan>, clock: Arc<dyn Clock>) -> Self {
         let started = clock.now();
-        Self(Arc::new(Inner { store, plan, intake, health, clock, started }))
+        let inner = Arc::new(Inner { store, plan, intake, health, clock, started });
+        Self {
+            inner,
+            #[cfg(feature = "qlik")]
+            starter: None,
+        }
+    }
+
+    /// The same, with somebody who starts tasks.
+    #[cfg(feature = "qlik")]
+    #[must_use]
+    pub fn starting(self, starter: Arc<Starter>) -> Self {
+        Self { starter: Some(starter), ..self }
+    }
+
+    #[cfg(feature = "qlik")]
+    pub(super) fn starter(&self) -> Option<&Starter> {
+        self.starter.as_deref()
     }
 
     pub(super) fn store(&self) -> &dyn Store {
-        &*self.0.store
+        &*self.inner.store
     }
 
     pub(super) fn plan(&self) -> &Plan {
-        &self.0.plan
+        &self.inner.plan
     }
 
     pub(super) fn intake(&self) -> &IntakeCounters {
-        &self.0.intake
+        &self.inner.intake
     }
 
     pub(super) fn health(&self) -> &Health {
-        &self.0.health
+        &self.inner.health
     }
 
     pub(super) fn now(&self) -> Timestamp {
-        self.0.clock.now()
+        self.inner.clock.now()
     }
 
     pub(super) fn started(&self) -> Timestamp {
-        self.0.started
+        self.inner.started
     }
 
     /// Deliveries in the light of what is configured and how the sinks stand.

@@ -41,6 +41,8 @@ pub struct Butler {
     sources: sources::Sources,
     #[cfg(feature = "mqtt")]
     mqtt: Option<MqttPublisher>,
+    #[cfg(feature = "qlik")]
+    starter: Arc<crate::qlik::start::Starter>,
     #[cfg(feature = "api")]
     api: Option<ApiTask>,
 }
@@ -148,6 +150,13 @@ impl Butler {
     #[must_use]
     pub fn mqtt(&self) -> Option<&MqttPublisher> {
         self.mqtt.as_ref()
+    }
+
+    /// The one who starts tasks on somebody's word.
+    #[cfg(feature = "qlik")]
+    #[must_use]
+    pub fn starter(&self) -> &Arc<crate::qlik::start::Starter> {
+        &self.starter
     }
 
     /// What is listened on: a name (`udp`, `api`) and the address.
@@ -283,6 +292,11 @@ impl Builder {
         for source in polls(&settings, &clients, &bound, &store, &clock) {
             open(source, &mut bound).await?;
         }
+        #[cfg(feature = "qlik")]
+        let starter = {
+            let starts = std::mem::take(&mut settings.starts);
+            Arc::new(crate::qlik::start::Starter::new(clients, starts, Arc::clone(&store) as _, Arc::clone(&clock)))
+        };
         // Last of all: what it says is that everything else hears.
         #[cfg(feature = "mqtt")]
         let mqtt = match settings.mqtt.take() {
@@ -308,6 +322,8 @@ impl Builder {
             let stop = crate::source::Stop::new();
             let state =
                 api::ApiState::new(Arc::clone(&store), Arc::clone(intake.counters()), Arc::clone(&health), api_plan, Arc::clone(&clock));
+            #[cfg(feature = "qlik")]
+            let state = state.starting(Arc::clone(&starter));
             ApiTask { task: tokio::spawn(server.serve(state, stop.clone())), stop }
         });
         Ok(Butler {
@@ -320,6 +336,8 @@ impl Builder {
             sources: opened,
             #[cfg(feature = "mqtt")]
             mqtt,
+            #[cfg(feature = "qlik")]
+            starter,
             #[cfg(feature = "api")]
             api,
         })

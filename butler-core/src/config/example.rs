@@ -11,7 +11,8 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::config::model::{
-        MonitorConfig, ReconcileConfig, RouteConfig, SinkEntry, SiteConfig, TaskWatchConfig, UdpConfig, UptimeConfig,
+        MonitorConfig, ReconcileConfig, RouteConfig, SinkEntry, SiteConfig, StartFilterConfig, TaskWatchConfig, TasksConfig, UdpConfig,
+        UptimeConfig,
     };
 
     fn parse(text: &str) -> Config {
@@ -44,6 +45,7 @@ mod tests {
     fn it_shows_every_key() {
         let everything = parse(&with_everything());
         let text = with_everything();
+        let one = || crate::config::Texts(vec![String::new()]);
         let all = Config {
             sites: [(
                 "prod".to_owned(),
@@ -78,6 +80,11 @@ mod tests {
             },
             #[cfg(feature = "mqtt")]
             mqtt: Some(Default::default()),
+            tasks: TasksConfig {
+                site: Some(String::new()),
+                start_filter: StartFilterConfig { enabled: Some(true), task: one(), tag: one(), ..StartFilterConfig::default() },
+                ..TasksConfig::default()
+            },
             ..Config::default()
         };
         for line in all.effective().lines() {
@@ -87,6 +94,7 @@ mod tests {
             }
         }
         assert_eq!(everything.routes[0].when.custom_property["Department"].0, ["Sales", "Finance"]);
+        assert_eq!(everything.tasks.start_filter.custom_property["Group"].0, ["Sales", "Finance"]);
         assert_eq!(everything.routes[1].when.custom_property["Butler_SuccessAlert"].0, ["Yes"]);
     }
 }

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::issues::{Issues, Severity};
 #[cfg(feature = "mqtt")]
 use super::model::MqttInConfig;
-use super::model::{ApiConfig, LogConfig, MonitorConfig, RouteConfig, RoutingConfig, SinkEntry, SiteConfig, StoreConfig, UdpConfig};
+use super::model::{
+    ApiConfig, LogConfig, MonitorConfig, RouteConfig, RoutingConfig, SinkEntry, SiteConfig, StoreConfig, TasksConfig, UdpConfig,
+};
 use super::read::{Privacy, read};
 use super::source::Source;
 use super::spoilt::spoilt_paths;
@@ -41,6 +43,8 @@ pub struct Config {
     /// `[mqtt]`; without it there is no connection but those of sinks.
     #[cfg(feature = "mqtt")]
     pub mqtt: Option<MqttInConfig>,
+    /// `[tasks]`.
+    pub tasks: TasksConfig,
     /// `[log]`.
     pub log: LogConfig,
     /// `[links]`: for sites that have none of their own.
@@ -59,6 +63,7 @@ struct Root {
     monitor: MonitorConfig,
     #[cfg(feature = "mqtt")]
     mqtt: Option<MqttInConfig>,
+    tasks: TasksConfig,
     log: LogConfig,
     routing: RoutingConfig,
     links: Links,
@@ -145,6 +150,7 @@ impl Config {
             monitor: root.monitor,
             #[cfg(feature = "mqtt")]
             mqtt: root.mqtt,
+            tasks: root.tasks,
             log: root.log,
             links: root.links,
             base_dir,
@@ -164,6 +170,7 @@ impl Config {
             monitor: all.monitor,
             #[cfg(feature = "mqtt")]
             mqtt: all.mqtt,
+            tasks: all.tasks,
             log: all.log,
             routing: all.routing,
             links: all.links,

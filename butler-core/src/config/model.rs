@@ -262,6 +262,42 @@ impl Default for TaskWatchConfig {
     }
 }
 
+/// `[tasks]`: how tasks are started on somebody's word, be it over the API, MQTT or the command line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TasksConfig {
+    /// The site where nobody names one; needed where there are several.
+    pub site: Option<String>,
+    /// How long it is tried again while the repository can't be reached. A start that may have reached it is never told again.
+    pub retry_for: Period,
+    /// Which tasks may be started.
+    pub start_filter: StartFilterConfig,
+}
+
+impl Default for TasksConfig {
+    fn default() -> Self {
+        Self { site: None, retry_for: seconds(10), start_filter: StartFilterConfig::default() }
+    }
+}
+
+/// `[tasks.start_filter]`: which tasks may be started on somebody's word. The lists add up: a task may be started if one of them has its id, one of its tags or one of
+/// the values of its custom properties, by whatever it was chosen.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StartFilterConfig {
+    /// Whether only what is listed may be started; if it is left out, as soon as there is a list.
+    pub enabled: Option<bool>,
+    /// Ids of tasks.
+    #[serde(skip_serializing_if = "Texts::is_empty")]
+    pub task: Texts,
+    /// Tags, to the letter.
+    #[serde(skip_serializing_if = "Texts::is_empty")]
+    pub tag: Texts,
+    /// Custom properties, each with one value or several, to the letter.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub custom_property: BTreeMap<String, Texts>,
+}
+
 /// `[[routes]]`: which events go where. Routes are tried in their order; the first that takes an event is the last, unless it says `continue`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -34,7 +34,7 @@ impl Ask {
         self
     }
 
-    /// Not a question: something that has an effect, and is sent once.
+    /// Not a question: something that has an effect, and is not sent again once it may have been received.
     pub(super) fn order(mut self, method: Method, body: Option<&Value>) -> Self {
         (self.method, self.body) = (method, body.map(|body| body.to_string().into()));
         self

@@ -190,9 +190,10 @@ impl RepositoryClient {
         }
     }
 
-    /// Sends an order, once, and gives back what the repository says to it: JSON, or nothing.
+    /// Gives an order, and gives back what the repository says to it: JSON, or nothing.
     ///
-    /// An error may mean that the order was carried out all the same, unless it says that the repository was not reached.
+    /// It is repeated only where the repository surely did not get it: no connection, no trust, or a key that it did not take. An error may mean that the order was
+    /// carried out all the same: see [`QlikError::may_have_been_carried_out`].
     pub(super) async fn send(&self, order: &Ask) -> Result<Value, QlikError> {
         self.read(order, |body| if body.is_empty() { Ok(Value::Null) } else { serde_json::from_slice(body) }).await
     }
@@ -241,14 +242,19 @@ impl RepositoryClient {
                 }
                 Err(error) => error,
             };
+            let may_repeat = ask.is_safe() || error.was_not_received();
             if !new_key_tried && is_forgery_check(&error) {
                 new_key_tried = true;
                 *self.key.lock().unwrap_or_else(PoisonError::into_inner) = new_key();
                 passage = Some(current);
-            } else if !new_files_tried && error.may_be_certificates() && self.reload_certificates() {
+            } else if !new_files_tried
+                && (may_repeat || matches!(error, QlikError::Forbidden { .. }))
+                && error.may_be_certificates()
+                && self.reload_certificates()
+            {
                 new_files_tried = true;
                 passage = Some(current);
-            } else if let Some(wait) = waits.next().filter(|_| ask.is_safe() && error.is_passing() && !current.is_probe()) {
+            } else if let Some(wait) = waits.next().filter(|_| may_repeat && error.is_passing() && !current.is_probe()) {
                 current.stumbled(&error.reason());
                 self.clock.sleep(wait.mul_f64(0.8 + 0.4 * fastrand::f64())).await;
                 if let Some(refusal) = self.circuit.refusal() {

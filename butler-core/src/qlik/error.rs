@@ -19,7 +19,7 @@ pub struct Request {
     pub site: SiteName,
     /// Host and port.
     pub address: String,
-    /// `GET`.
+    /// `GET`, `POST` or `DELETE`.
     pub method: String,
     /// Path and filter, readable; without the key against request forgery.
     pub path: String,
@@ -52,6 +52,8 @@ pub enum QlikError {
         request: Box<Request>,
         /// Why.
         why: String,
+        /// Whether the request may have been received: there was a connection, which broke before the answer came.
+        sent: bool,
     },
     /// No answer in time.
     #[error("{request}: no answer within {}; the repository is busy or hangs, see its log, or raise the site's `timeout`", humantime::format_duration(*after))]
@@ -70,11 +72,14 @@ pub enum QlikError {
         why: String,
         /// What to do.
         remedy: String,
+        /// Whether the request may have been received: the two had trusted each other at first.
+        sent: bool,
     },
     /// 401 or 403.
     #[error(
-        "{request}: refused with status {status}{}; are the certificates from this site, and does the site's `user` exist with the right to read tasks, apps and users?",
-        quoted(body)
+        "{request}: refused with status {status}{}; are the certificates from this site, and does the site's `user` exist with the right to {}?",
+        quoted(body),
+        rights(request)
     )]
     Forbidden {
         /// The request.
@@ -92,8 +97,9 @@ pub enum QlikError {
     },
     /// Another status than the ones that mean something here.
     #[error(
-        "{request}: status {status}{} where 200 was expected; is this the port of the repository (4242)? If so, its log tells more",
-        quoted(body)
+        "{request}: status {status}{} where {} was expected; is this the port of the repository (4242)? If so, its log tells more",
+        quoted(body),
+        expected(request)
     )]
     Unexpected {
         /// The request.
@@ -136,18 +142,20 @@ impl QlikError {
     pub(super) fn transport(request: Box<Request>, error: reqwest::Error, root: Option<&PathBuf>) -> Self {
         // The address is told by the request; the transport's own text would repeat it, with the key.
         let error = error.without_url();
+        // Without a connection nothing was sent. A repository may also refuse the client's certificate when the client is done with the handshake already.
+        let sent = !error.is_connect();
         if let Some(fault) = tls::error_within(&error) {
             let (why, remedy) = explain_tls(fault, root);
-            return Self::Certificate { request, why, remedy };
+            return Self::Certificate { request, why, remedy, sent: sent && !refuses_us(fault) };
         }
         if error.is_timeout() {
-            return Self::Unreachable { request, why: "no connection in time".into() };
+            return Self::Unreachable { request, why: "no connection in time".into(), sent };
         }
         let mut why = innermost(&error);
         if root.is_some() && broke(&error) {
             why.push_str(", which is also how some repositories refuse a client certificate");
         }
-        Self::Unreachable { request, why }
+        Self::Unreachable { request, why, sent }
     }
 
     /// The request that failed, if it came to one.
@@ -172,7 +180,7 @@ impl QlikError {
         let who = |request: &Request| format!("the repository at {}", request.address);
         match self {
             Self::Setup { .. } => "the client of the repository can't be set up".into(),
-            Self::Unreachable { request, why } => format!("{} can't be reached ({why})", who(request)),
+            Self::Unreachable { request, why, .. } => format!("{} can't be reached ({why})", who(request)),
             Self::Timeout { request, after } => format!("{} did not answer within {}", who(request), humantime::format_duration(*after)),
             Self::Certificate { request, why, .. } => format!("no trusted connection to {} ({why})", who(request)),
             Self::Forbidden { request, status, .. } => format!("{} refused the request (status {status})", who(request)),
@@ -192,6 +200,26 @@ impl QlikError {
             Self::Unreachable { .. } | Self::Timeout { .. } => true,
             Self::Unexpected { status, .. } => *status == 429 || *status >= 500,
             _ => false,
+        }
+    }
+
+    /// Whether the repository surely did not get the request.
+    #[must_use]
+    pub fn was_not_received(&self) -> bool {
+        match self {
+            Self::Setup { .. } | Self::Down { .. } => true,
+            Self::Unreachable { sent, .. } | Self::Certificate { sent, .. } => !sent,
+            _ => false,
+        }
+    }
+
+    /// Whether the repository may have done what it was told, though it did not say so.
+    #[must_use]
+    pub fn may_have_been_carried_out(&self) -> bool {
+        match self {
+            Self::Forbidden { .. } | Self::NotFound { .. } => false,
+            Self::Unexpected { status, .. } => *status >= 500,
+            other => !other.was_not_received(),
         }
     }
 
@@ -232,6 +260,20 @@ pub(super) fn excerpt(body: &[u8], key: &str) -> String {
 
 fn quoted(body: &str) -> String {
     if body.is_empty() { String::new() } else { format!(" (`{body}`)") }
+}
+
+/// What the user of a site has to be allowed to.
+fn rights(request: &Request) -> &'static str {
+    if is_start(request) { "start tasks" } else { "read tasks, apps and users" }
+}
+
+/// The status of an answer as it should be.
+fn expected(request: &Request) -> u16 {
+    if is_start(request) { 204 } else { 200 }
+}
+
+fn is_start(request: &Request) -> bool {
+    request.method == "POST" && request.path.ends_with("/start")
 }
 
 /// Whether a connection that stood was cut.
@@ -279,7 +321,7 @@ fn explain_tls(error: &rustls::Error, root: Option<&PathBuf>) -> (String, String
         rustls::Error::InvalidCertificate(other) => {
             (format!("the repository's certificate was not accepted: {other:?}"), format!("{again}, or set `verify = false`"))
         }
-        rustls::Error::AlertReceived(alert) if is_about_us(*alert) => {
+        rustls::Error::AlertReceived(alert) if refuses_us(error) => {
             (format!("the repository refused our client certificate (TLS alert {alert:?})"), again.into())
         }
         rustls::Error::InvalidMessage(_) => {
@@ -289,8 +331,10 @@ fn explain_tls(error: &rustls::Error, root: Option<&PathBuf>) -> (String, String
     }
 }
 
-fn is_about_us(alert: AlertDescription) -> bool {
+/// Whether the repository broke off the handshake because of the client's certificate.
+fn refuses_us(error: &rustls::Error) -> bool {
     use AlertDescription as Alert;
+    let rustls::Error::AlertReceived(alert) = error else { return false };
     matches!(
         alert,
         Alert::CertificateRequired
@@ -322,11 +366,11 @@ mod tests {
         let root = PathBuf::from("certs/root.pem");
         let certificate = |error: rustls::Error| {
             let (why, remedy) = explain_tls(&error, Some(&root));
-            QlikError::Certificate { request: request.clone(), why, remedy }
+            QlikError::Certificate { request: request.clone(), why, remedy, sent: false }
         };
         let body = excerpt(b"\"Forbidden\r\n\"", "key");
         let errors = [
-            QlikError::Unreachable { request: request.clone(), why: "connection refused".into() },
+            QlikError::Unreachable { request: request.clone(), why: "connection refused".into(), sent: false },
             QlikError::Timeout { request: request.clone(), after: Duration::from_secs(30) },
             certificate(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)),
             certificate(rustls::Error::InvalidCertificate(CertificateError::NotValidForName)),

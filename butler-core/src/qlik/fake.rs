@@ -87,6 +87,10 @@ impl Fake {
         Self { address, notes, server }
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub(crate) fn settings(&self) -> RepositorySettings {
         settings(self.address)
     }

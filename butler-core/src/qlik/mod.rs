@@ -2,7 +2,8 @@
 //!
 //! So far that is the repository (QRS), which knows tasks, apps, users and how executions went: [`RepositoryClient`] asks it, [`QlikError`] says
 //! why an answer could not be had. `client` is how one question is asked, `lookup`, `executions`, `changes` and `script_log` are the questions, `map` makes
-//! facts of the replies, `script_error` finds in a script log why the reload failed, and `circuit` knows whether the repository answers at all.
+//! facts of the replies, `script_error` finds in a script log why the reload failed, `circuit` knows whether the repository answers at all, and [`start`]
+//! starts tasks on somebody's word.
 
 mod ask;
 mod changes;
@@ -19,6 +20,7 @@ pub(crate) mod map;
 mod script_error;
 mod script_log;
 mod standing;
+pub mod start;
 
 pub use changes::Subscription;
 pub use circuit::RepositoryState;

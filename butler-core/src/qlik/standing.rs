@@ -75,9 +75,14 @@ impl RepositoryClient {
     /// # Errors
     /// [`QlikError`], when it could not be found out.
     pub async fn standings(&self) -> Result<Vec<TaskStanding>, QlikError> {
+        self.each_task(standing).await
+    }
+
+    /// What `keep` keeps of each task, in one request.
+    pub(super) async fn each_task<T>(&self, keep: fn(&Value) -> Option<T>) -> Result<Vec<T>, QlikError> {
         self.read(&Ask::path("task/full"), |body| {
             let mut reader = serde_json::Deserializer::from_slice(body);
-            let tasks = reader.deserialize_seq(Each { keep: standing, tasks: PhantomData })?;
+            let tasks = reader.deserialize_seq(Each { keep, tasks: PhantomData })?;
             reader.end().map(|()| tasks)
         })
         .await

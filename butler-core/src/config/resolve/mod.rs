@@ -9,6 +9,8 @@ mod reconcile;
 mod routes;
 mod sinks;
 mod sites;
+#[cfg(feature = "qlik")]
+mod tasks;
 mod udp;
 
 use std::path::PathBuf;
@@ -48,6 +50,9 @@ pub struct Settings {
     /// How Butler is at an MQTT broker, if it is to be.
     #[cfg(feature = "mqtt")]
     pub mqtt: Option<crate::source::mqtt_in::MqttInSettings>,
+    /// How tasks are started on somebody's word.
+    #[cfg(feature = "qlik")]
+    pub starts: crate::qlik::start::StartSettings,
     /// What outlives the process.
     pub store: StoreSettings,
     /// The HTTP server, if there is to be one.
@@ -112,6 +117,8 @@ impl Config {
         let uptime = monitor::uptime(self, &mut issues);
         #[cfg(feature = "mqtt")]
         let mqtt = mqtt::resolve(self, &mut issues);
+        #[cfg(feature = "qlik")]
+        let starts = tasks::starts(self, &sites.repositories, &mut issues);
         let budgets = issues.within("routing", |issues| {
             let (deciding, showing) = (self.routing.deciding_budget, self.routing.showing_budget);
             positive(deciding, "deciding_budget", issues);
@@ -139,6 +146,8 @@ impl Config {
             uptime,
             #[cfg(feature = "mqtt")]
             mqtt,
+            #[cfg(feature = "qlik")]
+            starts,
             store,
             api,
             logs,
