@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 /// Butler for Qlik Sense: no failed reload goes unnoticed.
 ///
@@ -56,6 +56,8 @@ pub(crate) enum Command {
     Events(Events),
     /// Lists, repeats and discards the deliveries of a running Butler.
     Deliveries(Deliveries),
+    /// Lists the tasks of Qlik Sense and starts them, through a running Butler.
+    Tasks(Tasks),
     /// How a running Butler stands.
     Status(Status),
     /// Shows what a sink would send, without sending it.
@@ -293,6 +295,55 @@ pub(crate) struct TestSink {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Tasks {
+    #[command(flatten)]
+    pub(crate) server: Server,
+    #[command(subcommand)]
+    pub(crate) what: TasksWhat,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TasksWhat {
+    /// All tasks, and whether they can be started.
+    List {
+        /// Only of this site.
+        #[arg(long)]
+        site: Option<String>,
+    },
+    /// Starts tasks, each once.
+    ///
+    /// What Qlik Sense surely did not get is tried again for a while; what it may have got never is. Exit codes: 0 all were started, 64 some may not be started or do not
+    /// exist, 69 some could not be started, or may run though nobody said so.
+    Start(StartTasks),
+}
+
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("choice").required(true).multiple(true).args(["ids", "tags", "properties"])))]
+pub(crate) struct StartTasks {
+    /// Ids of tasks.
+    #[arg(value_name = "ID")]
+    pub(crate) ids: Vec<String>,
+    /// Every task that bears this tag; may be given several times.
+    #[arg(long = "tag", value_name = "TAG")]
+    pub(crate) tags: Vec<String>,
+    /// Every task that has this value of a custom property; may be given several times.
+    #[arg(long = "property", value_name = "NAME=VALUE", value_parser = property)]
+    pub(crate) properties: Vec<(String, String)>,
+    /// A pair to put into the key-value store before; may be given several times.
+    #[arg(long = "set", value_name = "NAMESPACE/KEY=VALUE", value_parser = pair)]
+    pub(crate) pairs: Vec<(String, String, String)>,
+    /// How long these pairs are kept, such as 30s or 2h; for good if it is left out.
+    #[arg(long, value_name = "DURATION", value_parser = ttl, requires = "pairs")]
+    pub(crate) ttl: Option<Duration>,
+    /// The site; the one that the running Butler's configuration names, if it is left out.
+    #[arg(long)]
+    pub(crate) site: Option<String>,
+    /// Starts no task by its id unless all ids are tasks.
+    #[arg(long)]
+    pub(crate) all_ids_must_exist: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Status {
     #[command(flatten)]
     pub(crate) server: Server,
@@ -337,6 +388,24 @@ fn guid(text: &str) -> Result<uuid::Uuid, String> {
     text.parse().map_err(|_| "expected a whole id such as e959f40a-67be-4a5b-ae83-a292f96ba078".to_owned())
 }
 
+fn property(text: &str) -> Result<(String, String), String> {
+    let halves = text.split_once('=').filter(|(name, value)| !name.is_empty() && !value.is_empty());
+    halves.map(|(name, value)| (name.to_owned(), value.to_owned())).ok_or_else(|| "expected a name and a value: NAME=VALUE".to_owned())
+}
+
+fn pair(text: &str) -> Result<(String, String, String), String> {
+    let parts = text.split_once('/').and_then(|(namespace, rest)| rest.split_once('=').map(|(key, value)| (namespace, key, value)));
+    let (namespace, key, value) = parts
+        .filter(|(namespace, key, _)| !namespace.is_empty() && !key.is_empty())
+        .ok_or_else(|| "expected a namespace, a key and a value: NAMESPACE/KEY=VALUE".to_owned())?;
+    Ok((namespace.to_owned(), key.to_owned(), value.to_owned()))
+}
+
+fn ttl(text: &str) -> Result<Duration, String> {
+    let period: butler_core::config::Period = text.parse().map_err(|error: butler_core::config::PeriodError| error.to_string())?;
+    Some(period.0).filter(|ttl| ttl.as_millis() > 0).ok_or_else(|| "expected a millisecond or more".to_owned())
+}
+
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "expected a number of seconds".to_owned())?;
     if !(0.0..=86_400.0).contains(&seconds) {
@@ -375,7 +444,14 @@ mod tests {
     #[test]
     fn arguments_that_make_no_sense_are_refused() {
         let parse = |line: &str| Arguments::try_parse_from(line.split(' ')).map(drop).map_err(|error| error.kind());
-        for good in ["butler-cli serve --grace 0.5", "butler-cli events list --max 1000", "butler-cli deliveries list --state orphaned"] {
+        for good in [
+            "butler-cli serve --grace 0.5",
+            "butler-cli events list --max 1000",
+            "butler-cli deliveries list --state orphaned",
+            "butler-cli tasks list --site prod",
+            "butler-cli tasks start e959f40a-67be-4a5b-ae83-a292f96ba078 x --tag nightly --property a=b=c --set ns/k/y=v=w --ttl 1h",
+            "butler-cli tasks start --tag nightly",
+        ] {
             assert_eq!(parse(good), Ok(()), "{good}");
         }
         for bad in [
@@ -386,6 +462,13 @@ mod tests {
             "butler-cli deliveries list --state alive",
             "butler-cli deliveries show 7",
             "butler-cli send failed-reload --count 0",
+            "butler-cli tasks start",
+            "butler-cli tasks start --set a/b=c",
+            "butler-cli tasks start x --property novalue",
+            "butler-cli tasks start x --set a=b",
+            "butler-cli tasks start x --set /b=c",
+            "butler-cli tasks start x --ttl 1h",
+            "butler-cli tasks start x --set a/b=c --ttl 10",
             "butler-cli status --output xml",
         ] {
             assert!(parse(bad).is_err(), "{bad}");

@@ -1,5 +1,7 @@
 //! The client of a running Butler's API.
 
+use std::time::Duration;
+
 use butler_core::config::Config;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -12,7 +14,13 @@ use crate::args::{Global, Server};
 pub(crate) struct Client {
     http: reqwest::Client,
     base: String,
+    timeout: Duration,
 }
+
+/// How long a Butler may take for what it knows itself.
+const USUAL: Duration = Duration::from_secs(10);
+/// And where Qlik Sense has to answer it first: longer than the API allows for that.
+const PATIENT: Duration = Duration::from_secs(200);
 
 /// Where the Butler of a configuration answers.
 fn configured(config: &Config) -> Result<String, Exit> {
@@ -45,7 +53,12 @@ impl Client {
             ..Default::default()
         };
         let http = butler_core::http_client::build(options).map_err(|error| Exit::internal(error.to_string()))?;
-        Ok(Self { http, base })
+        Ok(Self { http, base, timeout: USUAL })
+    }
+
+    /// The same, which waits until Qlik Sense has answered the Butler.
+    pub(crate) fn patient(self) -> Self {
+        Self { timeout: PATIENT, ..self }
     }
 
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, Exit> {
@@ -75,7 +88,7 @@ impl Client {
                 "no Butler answers at {base} ({why}). Is `butler-cli serve` running? `--server` names another address."
             ))
         };
-        let response = request.send().await.map_err(unreachable)?;
+        let response = request.timeout(self.timeout).send().await.map_err(unreachable)?;
         let status = response.status();
         let text = response.text().await.map_err(unreachable)?;
         if status.is_success() {

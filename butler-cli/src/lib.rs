@@ -63,6 +63,7 @@ impl Program {
             Command::Send(send) => commands::send::run(&send),
             Command::Events(events) => on_runtime(commands::events::run(&global, &events)),
             Command::Deliveries(deliveries) => on_runtime(commands::deliveries::run(&global, &deliveries)),
+            Command::Tasks(tasks) => on_runtime(commands::tasks::run(&global, &tasks)),
             Command::Status(status) => on_runtime(commands::status::run(&global, &status)),
             Command::Render(render) => on_runtime(commands::render::run(&global, &render)),
             Command::TestSink(test) => on_runtime(commands::test_sink::run(&global, &test)),

@@ -11,6 +11,7 @@ pub(crate) mod send;
 pub(crate) mod serve;
 pub(crate) mod simulate;
 pub(crate) mod status;
+pub(crate) mod tasks;
 pub(crate) mod test_sink;
 
 use std::sync::Arc;

@@ -27,6 +27,7 @@ mod reconcile;
 mod restarts;
 mod simulate;
 mod task_watch;
+mod tasks_start;
 mod uptime;
 
 /// The program under test.
