@@ -89,7 +89,8 @@ fn asked_for(config: &Config) -> Option<String> {
     events.into_iter().find(|name| KINDS.contains(&name.as_str())).cloned()
 }
 
-#[cfg(all(test, feature = "qlik"))]
+#[cfg(test)]
+#[cfg(feature = "qlik")]
 mod tests {
     use std::time::Duration;
 
