@@ -3,13 +3,14 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rumqttc_v4::{AsyncClient, Event, MqttOptions, Packet, QoS, SessionMode};
+use rumqttc_v4::{AsyncClient, Event, MqttOptions, Packet, PublishOptions, QoS, SessionMode};
 use tokio::task::JoinHandle;
 
 /// A client with a session that outlives its connection. Dropping it ends the connection.
 #[derive(Debug)]
 pub struct Subscriber {
     heard: Arc<Mutex<Vec<(String, String)>>>,
+    client: AsyncClient,
     task: JoinHandle<()>,
 }
 
@@ -29,6 +30,7 @@ impl Subscriber {
         options.set_session_mode(SessionMode::Persistent).set_max_packet_size(1 << 24, 1 << 24);
         let (client, mut events) = AsyncClient::builder(options).capacity(10).build();
         let heard: Arc<Mutex<Vec<(String, String)>>> = Arc::default();
+        let own = client.clone();
         let (all, subscribed) = (Arc::clone(&heard), tokio::sync::Notify::new());
         let subscribed = Arc::new(subscribed);
         let done = Arc::clone(&subscribed);
@@ -48,7 +50,7 @@ impl Subscriber {
             }
         });
         subscribed.notified().await;
-        Self { heard, task }
+        Self { heard, client: own, task }
     }
 
     /// Topics and payloads of what it has heard, in order.
@@ -58,6 +60,14 @@ impl Subscriber {
     #[must_use]
     pub fn heard(&self) -> Vec<(String, String)> {
         self.heard.lock().expect("no panics").clone()
+    }
+
+    /// Publishes something itself.
+    ///
+    /// # Panics
+    /// If its connection has ended for good.
+    pub async fn publish(&self, topic: &str, payload: &str) {
+        self.client.publish(topic, payload.to_owned(), PublishOptions::at_least_once()).await.expect("room for a message");
     }
 
     /// What was published at a topic.

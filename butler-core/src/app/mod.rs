@@ -14,6 +14,8 @@ use crate::event::SiteName;
 use crate::monitor::uptime::UptimeMonitor;
 use crate::pipeline::{Health, Parts, Pipeline};
 use crate::sink::{Registry, SinkConfig};
+#[cfg(all(feature = "mqtt", feature = "qlik"))]
+use crate::source::mqtt_in::StartTask;
 #[cfg(feature = "mqtt")]
 use crate::source::mqtt_in::{MessageHandler, MqttInSource, MqttPublisher};
 #[cfg(feature = "qlik")]
@@ -301,8 +303,14 @@ impl Builder {
         #[cfg(feature = "mqtt")]
         let mqtt = match settings.mqtt.take() {
             Some(mqtt) => {
+                let own: Option<Arc<dyn MessageHandler>> = None;
+                #[cfg(feature = "qlik")]
+                let own = own.or_else(|| {
+                    let (topic, answer) = (mqtt.start_task_topic.clone()?, mqtt.start_task_answer_topic.clone());
+                    Some(Arc::new(StartTask::new(topic, answer, Arc::clone(&starter))))
+                });
                 let source = MqttInSource::new(mqtt, Arc::clone(&clock));
-                let source = mqtt_handlers.into_iter().fold(source, MqttInSource::handled_by);
+                let source = mqtt_handlers.into_iter().chain(own).fold(source, MqttInSource::handled_by);
                 let publisher = source.publisher();
                 opened.open(Arc::new(source), &intake, &health).await?;
                 Some(publisher)

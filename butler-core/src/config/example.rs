@@ -97,4 +97,24 @@ mod tests {
         assert_eq!(everything.tasks.start_filter.custom_property["Group"].0, ["Sales", "Finance"]);
         assert_eq!(everything.routes[1].when.custom_property["Butler_SuccessAlert"].0, ["Yes"]);
     }
+
+    /// Every type of sink is shown, each as it can be written.
+    #[test]
+    fn its_sinks_are_fine() {
+        use crate::sink::Registry;
+        // Secrets are elsewhere, but for this.
+        let mut text = with_everything();
+        while let Some(start) = text.find("{ env = ") {
+            let end = start + text[start..].find('}').unwrap();
+            text.replace_range(start..=end, "\"https://example.com/secret\"");
+        }
+        let config = parse(&text);
+        let registry = Registry::with_compiled_in();
+        let shown: std::collections::BTreeSet<_> = config.sinks.values().map(|sink| sink.r#type.as_str()).collect();
+        assert_eq!(shown.into_iter().collect::<Vec<_>>(), registry.types().collect::<Vec<_>>());
+        let Err(crate::config::ConfigError::Invalid(issues)) = config.check(&registry) else { panic!("there are no certificates") };
+        let of_sinks: Vec<_> =
+            issues.iter().filter(|issue| issue.severity == crate::config::Severity::Error && issue.key.starts_with("sinks")).collect();
+        assert!(of_sinks.is_empty(), "{of_sinks:?}");
+    }
 }

@@ -414,6 +414,10 @@ pub struct MqttInConfig {
     pub server_status_topic: String,
     /// The topics that are heard, for what takes messages.
     pub subscribe: String,
+    /// Where the id of a task is published to have it started, if `[tasks] start_filter` allows it; nowhere for an empty name. Whoever may publish there may start tasks.
+    pub start_task_topic: String,
+    /// Where it is said what became of that; nowhere for an empty name.
+    pub start_task_answer_topic: String,
 }
 
 #[cfg(feature = "mqtt")]
@@ -424,6 +428,8 @@ impl Default for MqttInConfig {
             status_topic: "qliksense/butler/mqtt/status".into(),
             server_status_topic: "qliksense/butler/task_failure_server".into(),
             subscribe: "qliksense/#".into(),
+            start_task_topic: String::new(),
+            start_task_answer_topic: String::new(),
         }
     }
 }

@@ -50,7 +50,10 @@ fn configuration(inboxes: &BTreeMap<&str, HttpInbox>, mail: &SmtpInbox, broker: 
             ),
         ),
         ("signl4", format!("type = 'signl4'\noptions.url = '{}'", url("signl4"))),
-        ("influx", format!("type = 'influxdb'\noptions = {{ version = 2, url = '{}', org = 'o', bucket = 'b', token = 't' }}", url("influx"))),
+        (
+            "influx",
+            format!("type = 'influxdb'\noptions = {{ version = 2, url = '{}', org = 'o', bucket = 'b', token = 't' }}", url("influx")),
+        ),
         (
             "mail",
             format!(
@@ -89,7 +92,6 @@ async fn settled(butler: &Proc) -> BTreeMap<(String, String), usize> {
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_fails_every_event_arrives_everywhere() {
     let seed = fastrand::u64(..);
-    println!("seed {seed}");
     let mut random = fastrand::Rng::with_seed(seed);
     let mut inboxes = BTreeMap::new();
     for (name, accepts) in OVER_HTTP {
@@ -123,21 +125,30 @@ async fn whatever_fails_every_event_arrives_everywhere() {
     let counts = settled(&butler).await;
     let all = usize::try_from(EVENTS).expect("few");
     let delivered: BTreeMap<_, _> = counts.iter().map(|((sink, state), count)| (sink.as_str(), (state.as_str(), *count))).collect();
-    for (name, per_event) in [("hook", 1), ("slack", 1), ("teams", 1), ("newrelic", 2), ("signl4", 1), ("influx", 1), ("mail", 1), ("broker", 2)] {
+    for (name, per_event) in
+        [("hook", 1), ("slack", 1), ("teams", 1), ("newrelic", 2), ("signl4", 1), ("influx", 1), ("mail", 1), ("broker", 2)]
+    {
         assert_eq!(delivered.get(name), Some(&("delivered", per_event * all)), "{name}, seed {seed}: {counts:?}");
     }
     let named = |number: u128| format!("Reload {number}");
     // The end of a name: another may begin with it.
-    let shows = |text: &str, number: u128| text.match_indices(&named(number)).any(|(at, name)| !text[at + name.len()..].starts_with(|c: char| c.is_ascii_digit()));
+    let shows = |text: &str, number: u128| {
+        text.match_indices(&named(number)).any(|(at, name)| !text[at + name.len()..].starts_with(|c: char| c.is_ascii_digit()))
+    };
     for number in 0..EVENTS {
         for (name, accepts) in OVER_HTTP {
             let plain = |body: &str| body.replace("\\ ", " ");
-            let accepted = inboxes[name].requests().iter().filter(|request| request.answered == Some(accepts) && shows(&plain(&request.body), number)).count();
+            let accepted = inboxes[name]
+                .requests()
+                .iter()
+                .filter(|request| request.answered == Some(accepts) && shows(&plain(&request.body), number))
+                .count();
             assert!(accepted >= 1, "{name} does not have event {number}, seed {seed}");
         }
         assert!(mail.mails().iter().any(|mail| shows(&mail.html().unwrap_or_default(), number)), "mail {number}, seed {seed}");
         assert!(broker.published().iter().any(|published| shows(&published.payload, number)), "broker {number}, seed {seed}");
     }
-    let failures: usize = inboxes.values().map(|inbox| inbox.requests().iter().filter(|request| !matches!(request.answered, Some(200..=299))).count()).sum();
+    let failures: usize =
+        inboxes.values().map(|inbox| inbox.requests().iter().filter(|request| !matches!(request.answered, Some(200..=299))).count()).sum();
     assert!(failures > all, "{failures} failures are hardly any");
 }

@@ -1,6 +1,7 @@
 //! The whole program as a process.
 
 mod archive;
+mod chaos;
 mod command_deliveries;
 mod command_events;
 mod command_files;

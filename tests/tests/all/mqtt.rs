@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use butler_tests::{Mosquitto, Sender, Subscriber, World, a_failure, api, eventually};
+use butler_tests::{Mosquitto, Sender, Sense, Settings, Subscriber, World, a_failure, api, eventually};
 use serde_json::Value;
 
 use crate::PROGRAM;
@@ -202,4 +202,49 @@ async fn it_says_that_it_is_up_and_its_last_will_that_it_is_gone() {
     let butler = world.serve().await;
     said(&["start", "error", "start", "start", "start"]).await;
     drop(butler);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_is_started_by_a_message_if_the_filter_allows_it() {
+    const ASK: &str = "qliksense/start_task";
+    let Some(broker) = Mosquitto::start().await else { return };
+    let subscriber = Subscriber::to_everything(broker.plain).await;
+    let more = format!(
+        "[mqtt]\nbroker = {{ host = '127.0.0.1', port = {} }}\nstart_task_topic = '{ASK}'\nstart_task_answer_topic = 'answers'\n[tasks.start_filter]\ntag = ['hr']",
+        broker.plain
+    );
+    let sense = Sense::start(PROGRAM, Settings { more: &more, ..Settings::default() }).await;
+    let (allowed, denied) = (sense.task("Reload HR"), sense.task("Reload sales"));
+    // What is published before it has subscribed it never hears.
+    eventually("the subscription", async || {
+        subscriber.publish(ASK, "is anybody there?").await;
+        subscriber.at("answers").first().map(drop)
+    })
+    .await;
+    let answer_about = async |what: &str, count: usize| {
+        eventually("an answer", async || {
+            let answers = subscriber.at("answers");
+            let about: Vec<Value> = answers
+                .iter()
+                .map(|answer| serde_json::from_str(answer).expect("JSON"))
+                .filter(|answer| text(answer, "id") == what)
+                .collect();
+            (about.len() == count).then(|| about[count - 1].clone())
+        })
+        .await
+    };
+    let (allowed_id, denied_id) = (allowed.id.to_string(), denied.id.to_string());
+    subscriber.publish(ASK, &format!(" {}\n", allowed.id.to_string().to_uppercase())).await;
+    let answer = answer_about(&allowed_id, 1).await;
+    assert_eq!((text(&answer, "name"), &answer["outcome"]["result"]), (allowed.name.as_str(), &"started".into()), "{answer}");
+    subscriber.publish(ASK, &denied.id.to_string()).await;
+    assert_eq!(answer_about(&denied_id, 1).await["outcome"]["result"], "denied");
+    subscriber.publish(ASK, "{\"task\": 1}").await;
+    assert_eq!(answer_about("{\"task\": 1}", 1).await["outcome"]["result"], "invalid_id");
+    subscriber.publish("qliksense/other", &denied.id.to_string()).await;
+    sense.site.set_down(true);
+    subscriber.publish(ASK, &allowed.id.to_string()).await;
+    let answer = answer_about(&allowed_id, 2).await;
+    assert!(answer["error"].is_string() || answer["outcome"]["result"] == "failed", "{answer}");
+    assert_eq!((sense.site.count(&format!("task/{}/start", allowed.id)), sense.site.count(&format!("task/{}/start", denied.id))), (1, 0));
 }

@@ -11,17 +11,21 @@ use crate::source::mqtt_in::MqttInSettings;
 /// How Butler is at a broker, if it is to be.
 pub(super) fn resolve(config: &Config, issues: &mut Issues) -> Option<MqttInSettings> {
     let mqtt = config.mqtt.as_ref()?;
-    let MqttInConfig { broker, status_topic, server_status_topic, subscribe } = mqtt;
+    let MqttInConfig { broker, status_topic, server_status_topic, subscribe, start_task_topic, start_task_answer_topic } = mqtt;
+    let starts = [("start_task_topic", start_task_topic), ("start_task_answer_topic", start_task_answer_topic)];
     let before = issues.len();
     issues.within("mqtt", |issues| {
         issues.within("broker", |issues| broker.validate(issues));
-        for (key, topic) in [("status_topic", status_topic), ("server_status_topic", server_status_topic)] {
+        for (key, topic) in [("status_topic", status_topic), ("server_status_topic", server_status_topic)].into_iter().chain(starts) {
             if let Some(fault) = topic_fault(topic).filter(|_| !topic.is_empty()) {
                 issues.at(key, fault);
             }
         }
         if let Some(fault) = filter_fault(subscribe) {
             issues.at("subscribe", fault);
+        }
+        if start_task_topic.is_empty() && !start_task_answer_topic.is_empty() {
+            issues.at("start_task_answer_topic", "no task is started by messages as long as `start_task_topic` is not set");
         }
         if issues.len() > before {
             return None;
@@ -32,6 +36,8 @@ pub(super) fn resolve(config: &Config, issues: &mut Issues) -> Option<MqttInSett
                 status_topic: Some(status_topic.clone()).filter(|topic| !topic.is_empty()),
                 server_status_topic: Some(server_status_topic.clone()).filter(|topic| !topic.is_empty()),
                 subscribe: subscribe.clone(),
+                start_task_topic: Some(start_task_topic.clone()).filter(|topic| !topic.is_empty()),
+                start_task_answer_topic: Some(start_task_answer_topic.clone()).filter(|topic| !topic.is_empty()),
             }),
             Err(fault) => {
                 issues.at(fault.key, fault.why);

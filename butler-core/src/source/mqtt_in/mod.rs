@@ -11,13 +11,17 @@
 //! # What is heard
 //! With a [`MessageHandler`], what is published to a topic that `subscribe` stands for is handed to it, one message after the other. The subscription is made anew each time
 //! the connection is. Messages are taken at most once: they are acknowledged as they arrive, and the broker keeps none while nobody is there. A handler
-//! may answer; an [`MqttPublisher`] says other things over the same connection.
+//! may answer; [`StartTask`] is one, by which a task is started; an [`MqttPublisher`] says other things over the same connection.
 
 mod publisher;
 mod source;
+#[cfg(feature = "qlik")]
+mod start_task;
 
 pub use publisher::MqttPublisher;
 pub use source::{MessageHandler, MqttInSettings, MqttInSource};
+#[cfg(feature = "qlik")]
+pub use start_task::StartTask;
 
 #[cfg(test)]
 #[cfg(feature = "testkit")]

@@ -36,6 +36,10 @@ pub struct MqttInSettings {
     pub server_status_topic: Option<String>,
     /// The topics that are heard.
     pub subscribe: String,
+    /// Where the id of a task is published that is to be started; nowhere if there is none.
+    pub start_task_topic: Option<String>,
+    /// Where it is said what became of that; nowhere if there is none.
+    pub start_task_answer_topic: Option<String>,
 }
 
 /// Does something with messages that come in from a broker.
@@ -143,7 +147,7 @@ impl MqttInSource {
 
     /// Connects, says so, and subscribes.
     async fn connect(&self) -> Result<(Session, mpsc::Receiver<Incoming>), Fault> {
-        let MqttInSettings { broker, status_topic, server_status_topic, subscribe } = &self.settings;
+        let MqttInSettings { broker, status_topic, server_status_topic, subscribe, .. } = &self.settings;
         let will = server_status_topic.clone().map(|topic| Will { topic, payload: "error".to_owned() });
         let (sender, messages) = mpsc::channel(WAITING);
         let handlers = self.handlers.clone();

@@ -46,6 +46,8 @@ fn settings(port: u16, version: MqttVersion) -> MqttInSettings {
         status_topic: Some("qliksense/butler/mqtt/status".into()),
         server_status_topic: Some("qliksense/butler/task_failure_server".into()),
         subscribe: "qliksense/#".into(),
+        start_task_topic: None,
+        start_task_answer_topic: None,
     }
 }
 
