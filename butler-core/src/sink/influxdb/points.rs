@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::line::{Point, nanoseconds};
 use crate::event::{Body, EngineReload, Event, Kind, LogLines, Notice, TaskEvent, TaskOutcome, TaskType};
+use crate::monitor::uptime;
 use crate::sink::kinds::ByKind;
 use crate::sink::{Rendering, UserForm, words};
 use crate::template::fields;
@@ -48,6 +49,7 @@ impl Style {
         match &event.body {
             Body::Task(task) => Task { event, task, rendering, values: &values, style: self }.fill(&mut point, fault.is_none()),
             Body::EngineReload(reload) => engine_reload(&mut point, reload, &values),
+            Body::Notice(notice) if is_uptime(&event.kind) => memory(&mut point, notice),
             Body::Notice(notice) => self.notice(&mut point, notice, rendering),
         }
         for (name, value) in self.event_tags.find(&event.kind).into_iter().flatten() {
@@ -97,7 +99,29 @@ fn kind(event: &Event) -> Kind {
     }
 }
 
+fn is_uptime(kind: &Kind) -> bool {
+    matches!(kind, Kind::Other(name) if &**name == uptime::KIND)
+}
+
+/// What the original stores of its memory, in MiB with two decimals. There is no heap like its own: what is resident stands for it.
+fn memory(point: &mut Point, notice: &Notice) {
+    let field = |name: &str| notice.fields.get(name).map(String::as_str).unwrap_or_default();
+    point.tag("version", field("version"));
+    #[expect(clippy::cast_precision_loss, reason = "two decimals are shown")]
+    let resident = field("process_memory").parse::<u64>().map(|bytes| (bytes as f64 / (1024.0 * 1024.0) * 100.0).round() / 100.0);
+    if let Ok(resident) = resident {
+        for (name, value) in [("heap_used", resident), ("heap_total", resident), ("external", 0.0), ("process_memory", resident)] {
+            point.number(name, value);
+        }
+    } else {
+        point.text("fault", "the system does not say how much memory the process holds");
+    }
+}
+
 fn measurement(event: &Event) -> String {
+    if is_uptime(&event.kind) {
+        return "butler_memory_usage".to_owned();
+    }
     kind(event).to_string().replace('.', "_")
 }
 

@@ -105,6 +105,20 @@ fn line(sink: &dyn Sink, sample: &Sample) -> String {
 }
 
 #[test]
+fn memory_is_stored_as_the_original_does() {
+    let mut sample = Sample::of(&"butler.uptime".parse().unwrap());
+    if let crate::event::Body::Notice(notice) = &mut sample.event.body {
+        let fields = [("process_memory", "150034448"), ("uptime_ms", "5"), ("version", "16.0.4")];
+        notice.fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    }
+    let line = line(&*styled(), &sample);
+    let (point, _) = line.rsplit_once(' ').unwrap();
+    let expected =
+        "butler_memory_usage,butler_instance=prod-1,version=16.0.4 external=0,heap_total=143.08,heap_used=143.08,process_memory=143.08";
+    assert_eq!(point, expected);
+}
+
+#[test]
 fn lines() {
     let sink = styled();
     let all = Sample::all().into_iter().map(|(name, sample)| (name.to_owned(), sample));
