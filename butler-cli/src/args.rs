@@ -7,7 +7,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 /// Butler for Qlik Sense: no failed reload goes unnoticed.
 ///
-/// Hears of failed and aborted reloads, asks Qlik Sense what happened, and tells the right people by email, Slack and webhook.
+/// Hears of failed and aborted reloads, asks Qlik Sense what happened, and tells the right people where they look: email, Slack, Teams, SIGNL4, MQTT, webhooks, InfluxDB, New Relic.
 ///
 /// Exit codes: 0 all is well, 64 wrong arguments, 69 something needed is not there (a port, a file, a running Butler), 70 the program's own fault,
 /// 78 wrong configuration. A second signal ends `serve` at once, with 130.
