@@ -26,9 +26,9 @@ pub(crate) fn foreign(text: &str) {
     write(&harmless(text));
 }
 
-/// The text without control characters, but for the ends of its lines.
+/// The text without control characters, but for the ends of its lines; a tab is a blank.
 fn harmless(text: &str) -> String {
-    text.chars().filter(|c| *c == '\n' || !c.is_control()).collect()
+    text.chars().map(|c| if c == '\t' { ' ' } else { c }).filter(|c| *c == '\n' || !c.is_control()).collect()
 }
 
 /// Prints a value for programs.
@@ -99,6 +99,6 @@ mod tests {
 
     #[test]
     fn what_others_write_does_not_reach_the_terminal_as_a_command() {
-        assert_eq!(harmless("a\u{1b}[2Jb\u{9b}31mc\r\u{7}d\ne\tå🙂"), "a[2Jb31mcd\neå🙂");
+        assert_eq!(harmless("a\u{1b}[2Jb\u{9b}31mc\r\u{7}d\ne\tå🙂"), "a[2Jb31mcd\ne å🙂");
     }
 }
