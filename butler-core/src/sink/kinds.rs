@@ -2,12 +2,8 @@
 
 use std::collections::BTreeMap;
 
-#[cfg(any(feature = "sink-email", feature = "sink-slack", feature = "sink-teams"))]
-use super::BuildError;
 use crate::config::Issues;
 use crate::event::Kind;
-#[cfg(any(feature = "sink-email", feature = "sink-slack", feature = "sink-teams"))]
-use crate::template::TemplateFile;
 
 /// Values by the name of a kind, or the start of one with a trailing `*`. The longest that fits wins.
 #[derive(Debug, Clone)]
@@ -35,20 +31,6 @@ impl<T> ByKind<T> {
     pub(super) fn values(&self) -> impl Iterator<Item = &T> {
         self.0.values()
     }
-}
-
-/// Loads every template file of a sink once, so that one that can't be used is found when the program starts and not with the first message. Afterwards they
-/// are read for every message: what breaks later costs the message its looks and nothing else.
-#[cfg(any(feature = "sink-email", feature = "sink-slack", feature = "sink-teams"))]
-pub(super) fn load_all(task_file: Option<&TemplateFile>, files: &ByKind<TemplateFile>) -> Result<(), BuildError> {
-    let of_tasks = task_file.map(|file| ("template_file", file));
-    let of_kinds = files.0.values().map(|file| ("template_files", file));
-    let faults = of_tasks.into_iter().chain(of_kinds).filter_map(|(key, file)| {
-        let fault = file.load().err()?;
-        Some(BuildError::Invalid { key, why: format!("{fault}. Mend it, or leave it out for the built-in template") })
-    });
-    let faults: Vec<_> = faults.collect();
-    if faults.is_empty() { Ok(()) } else { Err(BuildError::Several(faults)) }
 }
 
 /// Reports keys that are no kinds.

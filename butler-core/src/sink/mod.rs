@@ -26,6 +26,8 @@ mod message;
 mod registry;
 pub mod rehearsal;
 pub mod sample;
+#[cfg(any(feature = "sink-email", feature = "sink-slack", feature = "sink-teams"))]
+mod templates;
 pub mod words;
 
 #[cfg(feature = "sink-archive")]

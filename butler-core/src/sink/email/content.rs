@@ -1,6 +1,5 @@
 //! What a message says: subject, HTML and text.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -8,9 +7,10 @@ use serde_json::{Value, json};
 use super::EmailConfig;
 use super::recipients::Recipients;
 use crate::event::{Kind, LogLines, Needs, TaskOutcome, TaskType};
-use crate::sink::kinds::{ByKind, load_all};
+use crate::sink::kinds::ByKind;
+use crate::sink::templates::{Sources, Templates, compile, needs_of, shows_notes};
 use crate::sink::{BuildError, Message, RenderError, Rendering, SinkContext, UserForm, words};
-use crate::template::{Escape, Partials, Template, TemplateFile, fields};
+use crate::template::{Escape, Partials, Template, fields};
 
 pub(super) const HTML: &str = "text/html; charset=utf-8";
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";
@@ -22,48 +22,34 @@ const LONGEST_SUBJECT: usize = 250;
 pub(super) struct Content {
     subject: Arc<Template>,
     subjects: ByKind<Arc<Template>>,
-    task: Arc<Template>,
-    other: Arc<Template>,
-    task_file: Option<TemplateFile>,
-    files: ByKind<TemplateFile>,
+    templates: Templates,
     script_log: LogLines,
 }
 
 impl Content {
     pub(super) fn new(config: &EmailConfig, context: &SinkContext) -> Result<Self, BuildError> {
-        let compile = |name: &str, source: &str, escape, key| {
-            let template = Template::compile(name, source, escape).map(Arc::new);
-            template.map_err(|fault| BuildError::Invalid { key, why: fault.to_string() })
-        };
         let subject = |source: &str| compile("the subject", source, Escape::None, "subject");
         let subjects = config.subjects.iter().map(|(kind, source)| Ok((kind.clone(), subject(source)?)));
         let subjects: Result<_, BuildError> = subjects.collect();
-        let built_in = |source: &str| compile("the built-in template", source, Escape::Html, "template_file");
-        let partials = config.partials_dir.as_ref().map(|folder| Partials::new(context.path(folder)));
-        let file = |path: &PathBuf| TemplateFile::new(context.path(path), Escape::Html, partials.clone());
-        let task_file = config.template_file.as_ref().map(file);
-        let files = ByKind::new(&config.template_files, file);
-        load_all(task_file.as_ref(), &files)?;
+        let sources = Sources {
+            task: include_str!("templates/task.handlebars"),
+            other: include_str!("templates/other.handlebars"),
+            task_file: config.template_file.as_ref(),
+            files: &config.template_files,
+            partials: config.partials_dir.as_ref().map(|folder| Partials::new(context.path(folder))),
+        };
         Ok(Self {
             subject: subject(&config.subject)?,
             subjects: ByKind::new(&subjects?, Arc::clone),
-            task: built_in(include_str!("templates/task.handlebars"))?,
-            other: built_in(include_str!("templates/other.handlebars"))?,
-            task_file,
-            files,
+            templates: Templates::load(sources, Escape::Html, context)?,
             script_log: LogLines { head: config.head_script_log_lines, tail: config.tail_script_log_lines },
         })
     }
 
     /// What all its templates together show.
     pub(super) fn needs(&self) -> Needs {
-        let files = self.files.values().chain(&self.task_file).filter_map(|file| file.load().ok());
-        let task = self.task_file.is_none().then(|| Arc::clone(&self.task));
-        let subjects = self.subjects.values().chain([&self.subject, &self.other]).cloned();
-        files
-            .chain(task)
-            .chain(subjects)
-            .fold(Needs::NONE, |needs, template| needs.union(fields::needs(|field| template.mentions(field), self.script_log)))
+        let subjects = self.subjects.values().chain([&self.subject]);
+        subjects.fold(self.templates.needs(self.script_log), |needs, subject| needs.union(needs_of(subject, self.script_log)))
     }
 
     pub(super) fn render(&self, rendering: &Rendering<'_>, recipients: &Recipients) -> Result<Message, RenderError> {
@@ -74,10 +60,10 @@ impl Content {
         values["emailRecipients"] = json!({ "taskSpecific": of_task, "common": recipients.common });
         let render = |template: &Template, values: &Value| template.render(values).map_err(|fault| RenderError(fault.to_string()));
         let subject = render(self.subjects.find(kind).unwrap_or(&self.subject), &values)?;
-        let template = self.template(kind)?;
+        let template = self.templates.find(kind)?;
         let mut html = render(&template, &values)?;
         let notes = words::notes(rendering);
-        if !notes.is_empty() && !["notes", "missing", "heldBack"].iter().any(|field| template.mentions(field)) {
+        if !notes.is_empty() && !shows_notes(&template) {
             html = with_notes(html, &notes);
         }
         Ok(Message { subject: Some(one_subject(&subject)), content_type: HTML.into(), body: html, text: Some(self.text(rendering)) })
@@ -87,16 +73,6 @@ impl Content {
         let subject = format!("Qlik Sense: {}", words::headline(rendering));
         let body = words::plain_text(rendering, Some(fault));
         Message { subject: Some(one_subject(&subject)), content_type: TEXT.into(), body, text: None }
-    }
-
-    fn template(&self, kind: &Kind) -> Result<Arc<Template>, RenderError> {
-        let is_task = kind.outcome().is_some();
-        match (self.files.find(kind), &self.task_file) {
-            (Some(file), _) => file.load(),
-            (None, Some(file)) if is_task => file.load(),
-            (None, _) if is_task => Ok(Arc::clone(&self.task)),
-            (None, _) => Ok(Arc::clone(&self.other)),
-        }
     }
 
     fn text(&self, rendering: &Rendering<'_>) -> String {

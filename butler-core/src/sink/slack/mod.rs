@@ -20,14 +20,15 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::http::{HttpRemote, Redirects, Request, trust};
-use super::kinds::{self, ByKind};
+use super::kinds;
+use super::templates::{Sources, Templates, compile, json_object, needs_of, shows_notes};
 use super::{
     BuildError, Delivery, DeliveryError, Message, Reason, Receipt, RenderError, Rendering, Sink, SinkConfig, SinkContext, TargetRequest,
     UserForm, words,
 };
 use crate::config::{Issues, Secret};
-use crate::event::{Kind, LogLines, Needs, Target};
-use crate::template::{Escape, Template, TemplateFile, fields};
+use crate::event::{LogLines, Needs, Target};
+use crate::template::{Escape, Template, fields};
 
 /// Options of a Slack channel.
 #[derive(Debug, Clone, Deserialize)]
@@ -128,14 +129,15 @@ impl SinkConfig for SlackConfig {
         let url = context.reveal(&self.webhook_url).map_err(|source| BuildError::Secret { key: "webhook_url", source })?;
         let trust = trust(self.ca.as_deref(), self.accept_untrusted, context)?;
         let remote = HttpRemote::new("webhook_url", &url, HeaderMap::new(), trust, context)?;
-        let built_in = |name: &str, source: &str, escape| {
-            let template = Template::compile(name, source, escape).map(Arc::new);
-            template.map_err(|fault| BuildError::Invalid { key: "basic_template", why: fault.to_string() })
+        let sources = Sources {
+            task: include_str!("templates/task.handlebars"),
+            other: include_str!("templates/other.handlebars"),
+            task_file: self.template_file.as_ref(),
+            files: &self.template_files,
+            partials: None,
         };
-        let file = |path: &PathBuf| TemplateFile::new(context.path(path), Escape::SlackJson, None);
-        let task_file = self.template_file.as_ref().map(file);
-        let files = ByKind::new(&self.template_files, file);
-        kinds::load_all(task_file.as_ref(), &files)?;
+        let templates = Templates::load(sources, Escape::SlackJson, context)?;
+        let basic = || compile("`basic_template`", &self.basic_template, Escape::SlackText, "basic_template");
         let mut sender = Map::new();
         for (key, value) in [("username", &self.username), ("channel", &self.channel), ("icon_emoji", &self.icon_emoji)] {
             if let Some(value) = value {
@@ -146,13 +148,10 @@ impl SinkConfig for SlackConfig {
             remote,
             sender,
             basic: match self.message {
-                SlackMessage::Basic => Some(built_in("`basic_template`", &self.basic_template, Escape::SlackText)?),
+                SlackMessage::Basic => Some(basic()?),
                 SlackMessage::Formatted => None,
             },
-            task: built_in("the built-in template", include_str!("templates/task.handlebars"), Escape::SlackJson)?,
-            other: built_in("the built-in template", include_str!("templates/other.handlebars"), Escape::SlackJson)?,
-            task_file,
-            files,
+            templates,
             script_log: LogLines { head: self.head_script_log_lines, tail: self.tail_script_log_lines },
         }))
     }
@@ -165,24 +164,11 @@ struct Slack {
     sender: Map<String, Value>,
     /// Present if messages are basic.
     basic: Option<Arc<Template>>,
-    task: Arc<Template>,
-    other: Arc<Template>,
-    task_file: Option<TemplateFile>,
-    files: ByKind<TemplateFile>,
+    templates: Templates,
     script_log: LogLines,
 }
 
 impl Slack {
-    fn template(&self, kind: &Kind) -> Result<Arc<Template>, RenderError> {
-        let is_task = kind.outcome().is_some();
-        match (self.files.find(kind), &self.task_file) {
-            (Some(file), _) => file.load(),
-            (None, Some(file)) if is_task => file.load(),
-            (None, _) if is_task => Ok(Arc::clone(&self.task)),
-            (None, _) => Ok(Arc::clone(&self.other)),
-        }
-    }
-
     fn fields(&self, rendering: &Rendering<'_>) -> Value {
         let mut values = fields::of(rendering, &fields::Options { user: UserForm::Slash, script_log: self.script_log });
         let mut fix = |name: &str, fixed: fn(&str) -> String| {
@@ -191,7 +177,9 @@ impl Slack {
         };
         fix("scriptLogHead", limits::log_head);
         fix("scriptLogTail", limits::log_tail);
-        fix("executionDetailsConcatenated", |text| text.replace('\r', ""));
+        for name in ["executionDetailsConcatenated", "scriptLogErrorStatement"] {
+            fix(name, |text| text.replace('\r', ""));
+        }
         values
     }
 
@@ -210,10 +198,7 @@ impl Slack {
     }
 
     fn formatted(&self, template: &Template, rendering: &Rendering<'_>) -> Result<Map<String, Value>, RenderError> {
-        let text = template.render(&self.fields(rendering)).map_err(|fault| RenderError(fault.to_string()))?;
-        let fault = |why: String| RenderError(format!("{} makes no message for Slack: {why}", template.name()));
-        let made: Value = serde_json::from_str(&text).map_err(|why| fault(format!("its output is no valid JSON: {why}")))?;
-        let Value::Object(made) = made else { return Err(fault("its output is no JSON object".to_owned())) };
+        let made = json_object(template, &self.fields(rendering), "Slack")?;
         let mut message = self.sender.clone();
         message.extend(made);
         Ok(message)
@@ -260,26 +245,23 @@ impl Sink for Slack {
     }
 
     fn needs(&self) -> Needs {
-        if let Some(template) = &self.basic {
-            return fields::needs(|field| template.mentions(field), self.script_log);
+        match &self.basic {
+            Some(template) => needs_of(template, self.script_log),
+            None => self.templates.needs(self.script_log),
         }
-        let files = self.files.values().chain(&self.task_file).filter_map(|file| file.load().ok());
-        let task = self.task_file.is_none().then(|| Arc::clone(&self.task));
-        let templates = files.chain(task).chain([Arc::clone(&self.other)]);
-        templates.fold(Needs::NONE, |needs, template| needs.union(fields::needs(|field| template.mentions(field), self.script_log)))
     }
 
     fn render(&self, rendering: &Rendering<'_>) -> Result<Message, RenderError> {
         let template = match &self.basic {
             Some(template) => Arc::clone(template),
-            None => self.template(&rendering.event.kind)?,
+            None => self.templates.find(&rendering.event.kind)?,
         };
         let mut message = match &self.basic {
             Some(_) => self.basic(&template, rendering)?,
             None => self.formatted(&template, rendering)?,
         };
         let notes = words::notes(rendering);
-        if !notes.is_empty() && !["notes", "missing", "heldBack"].iter().any(|field| template.mentions(field)) {
+        if !notes.is_empty() && !shows_notes(&template) {
             limits::add_notes(&mut message, &escaped(&notes.join("\n")));
         }
         limits::enforce(&mut message);

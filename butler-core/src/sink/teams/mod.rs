@@ -28,14 +28,15 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::http::{HttpRemote, Redirects, Request, trust};
-use super::kinds::{self, ByKind};
+use super::kinds;
+use super::templates::{Sources, Templates, compile, json_object, needs_of, shows_notes};
 use super::{
     BuildError, Delivery, DeliveryError, Message, Receipt, RenderError, Rendering, Sink, SinkConfig, SinkContext, TargetRequest, UserForm,
     words,
 };
 use crate::config::{Issues, Secret};
-use crate::event::{Kind, LogLines, Needs, Target};
-use crate::template::{Escape, Template, TemplateFile, fields};
+use crate::event::{LogLines, Needs, Target};
+use crate::template::{Escape, Template, fields};
 
 pub use card::TeamsCard;
 
@@ -145,20 +146,19 @@ impl SinkConfig for TeamsConfig {
         let url = context.reveal(&self.webhook_url).map_err(|source| BuildError::Secret { key: "webhook_url", source })?;
         let trust = trust(self.ca.as_deref(), self.accept_untrusted, context)?;
         let remote = HttpRemote::new("webhook_url", &url, HeaderMap::new(), trust, context)?;
-        let built_in = |name: &str, source: &str, escape| {
-            let template = Template::compile(name, source, escape).map(Arc::new);
-            template.map_err(|fault| BuildError::Invalid { key: "basic_template", why: fault.to_string() })
+        let sources = Sources {
+            task: include_str!("templates/task.handlebars"),
+            other: include_str!("templates/other.handlebars"),
+            task_file: self.template_file.as_ref(),
+            files: &self.template_files,
+            partials: None,
         };
-        let file = |path: &PathBuf| TemplateFile::new(context.path(path), Escape::Json, None);
-        let task_file = self.template_file.as_ref().map(file);
-        let files = ByKind::new(&self.template_files, file);
-        kinds::load_all(task_file.as_ref(), &files)?;
+        let templates = Templates::load(sources, Escape::Json, context)?;
+        let basic = || compile("`basic_template`", &self.basic_template, Escape::None, "basic_template");
         let host = host(&url);
         let by_host = if is_workflow(&host) { TeamsCard::Adaptive } else { TeamsCard::MessageCard };
         let (basic, card) = match self.message {
-            TeamsMessage::Basic => {
-                (Some(built_in("`basic_template`", &self.basic_template, Escape::None)?), self.basic_card.unwrap_or(by_host))
-            }
+            TeamsMessage::Basic => (Some(basic()?), self.basic_card.unwrap_or(by_host)),
             TeamsMessage::Formatted => (None, TeamsCard::Adaptive),
         };
         Ok(Arc::new(Teams {
@@ -166,10 +166,7 @@ impl SinkConfig for TeamsConfig {
             is_connector: is_below(&host, "webhook.office.com"),
             card,
             basic,
-            task: built_in("the built-in template", include_str!("templates/task.handlebars"), Escape::Json)?,
-            other: built_in("the built-in template", include_str!("templates/other.handlebars"), Escape::Json)?,
-            task_file,
-            files,
+            templates,
             script_log: LogLines { head: self.head_script_log_lines, tail: self.tail_script_log_lines },
         }))
     }
@@ -197,24 +194,11 @@ struct Teams {
     card: TeamsCard,
     /// Present if messages are basic.
     basic: Option<Arc<Template>>,
-    task: Arc<Template>,
-    other: Arc<Template>,
-    task_file: Option<TemplateFile>,
-    files: ByKind<TemplateFile>,
+    templates: Templates,
     script_log: LogLines,
 }
 
 impl Teams {
-    fn template(&self, kind: &Kind) -> Result<Arc<Template>, RenderError> {
-        let is_task = kind.outcome().is_some();
-        match (self.files.find(kind), &self.task_file) {
-            (Some(file), _) => file.load(),
-            (None, Some(file)) if is_task => file.load(),
-            (None, _) if is_task => Ok(Arc::clone(&self.task)),
-            (None, _) => Ok(Arc::clone(&self.other)),
-        }
-    }
-
     /// The values of templates, with the ends of the script log cut to this length.
     fn fields(&self, rendering: &Rendering<'_>, log_length: usize) -> Value {
         let mut values = fields::of(rendering, &fields::Options { user: UserForm::Slash, script_log: self.script_log });
@@ -233,16 +217,6 @@ impl Teams {
     fn basic(&self, template: &Template, values: &Value, rendering: &Rendering<'_>) -> Result<Map<String, Value>, RenderError> {
         let heading = template.render(values).map_err(|fault| RenderError(fault.to_string()))?;
         Ok(object(card::basic(self.card, &heading, rendering)))
-    }
-
-    fn formatted(template: &Template, values: &Value) -> Result<Map<String, Value>, RenderError> {
-        let text = template.render(values).map_err(|fault| RenderError(fault.to_string()))?;
-        let fault = |why: String| RenderError(format!("{} makes no message for Teams: {why}", template.name()));
-        match serde_json::from_str(&text) {
-            Ok(Value::Object(made)) => Ok(made),
-            Ok(_) => Err(fault("its output is no JSON object".to_owned())),
-            Err(why) => Err(fault(format!("its output is no valid JSON: {why}"))),
-        }
     }
 
     fn finish(mut message: Map<String, Value>, rendering: &Rendering<'_>) -> Message {
@@ -270,26 +244,24 @@ impl Sink for Teams {
     }
 
     fn needs(&self) -> Needs {
-        if let Some(template) = &self.basic {
-            return fields::needs(|field| template.mentions(field), self.script_log);
+        match &self.basic {
+            Some(template) => needs_of(template, self.script_log),
+            None => self.templates.needs(self.script_log),
         }
-        let files = self.files.values().chain(&self.task_file).filter_map(|file| file.load().ok());
-        let task = self.task_file.is_none().then(|| Arc::clone(&self.task));
-        let templates = files.chain(task).chain([Arc::clone(&self.other)]);
-        templates.fold(Needs::NONE, |needs, template| needs.union(fields::needs(|field| template.mentions(field), self.script_log)))
     }
 
     fn render(&self, rendering: &Rendering<'_>) -> Result<Message, RenderError> {
         let template = match &self.basic {
             Some(template) => Arc::clone(template),
-            None => self.template(&rendering.event.kind)?,
+            None => self.templates.find(&rendering.event.kind)?,
         };
         let notes = words::notes(rendering);
-        let shows_notes = ["notes", "missing", "heldBack"].iter().any(|field| template.mentions(field));
+        let shows_notes = shows_notes(&template);
         let mut message = Map::new();
         for log_length in limits::LOG_LENGTHS {
             let values = self.fields(rendering, log_length);
-            let made = if self.basic.is_some() { self.basic(&template, &values, rendering)? } else { Self::formatted(&template, &values)? };
+            let made =
+                if self.basic.is_some() { self.basic(&template, &values, rendering)? } else { json_object(&template, &values, "Teams")? };
             let mut made = Value::Object(made);
             limits::drop_empty(&mut made);
             message = object(made);
