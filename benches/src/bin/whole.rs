@@ -1,15 +1,18 @@
 //! The whole program under load: start to readiness, a burst, a steady stream, memory and processor time. Linux only, because it reads `/proc`.
 //!
 //! ```text
-//! cargo build --release && cargo run --release -p butler-benches --bin whole
+//! cargo run --release -p butler-benches --bin whole
+//! cargo run --release -p butler-benches --bin whole -- PROGRAM     measures another program, such as an older one
 //! ```
+//!
+//! What is measured is this very executable, run as the program, so that it is never an older one by mistake.
 //!
 //! Everything is on loopback and on the same machine: the sender and the webhook's receiver take their share of the processors too. Compare figures of one run with each other.
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -25,11 +28,30 @@ const BURST: u128 = 10_000;
 const STEADY: u128 = 1_000;
 const SECONDS: u128 = 5;
 
+/// Set for the child, which is the program then.
+const AS_PROGRAM: &str = "BUTLER_BENCH_AS_PROGRAM";
+
 type Failure = Box<dyn std::error::Error>;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Failure> {
-    let program = std::env::args().nth(1).unwrap_or_else(|| "target/release/butler-cli".to_owned());
+fn main() -> ExitCode {
+    if std::env::var_os(AS_PROGRAM).is_some() {
+        return butler_cli::main_impl();
+    }
+    let measured = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::from);
+    match measured.and_then(|runtime| runtime.block_on(measure())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&*error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn measure() -> Result<(), Failure> {
+    let program = match std::env::args_os().nth(1) {
+        Some(program) => PathBuf::from(program),
+        None => std::env::current_exe()?,
+    };
     let folder = tempfile::tempdir()?;
     let hook = Hook::start().await?;
     configure(folder.path(), hook.address)?;
@@ -78,6 +100,11 @@ async fn main() -> Result<(), Failure> {
     Ok(())
 }
 
+#[expect(clippy::print_stderr, reason = "there is nobody else to tell")]
+fn complain(error: &dyn std::error::Error) {
+    eprintln!("whole: {error}");
+}
+
 #[expect(clippy::print_stdout, reason = "this is what it is for")]
 fn say(what: &str, figure: &str) {
     println!("{what:<40} {figure}");
@@ -120,11 +147,13 @@ struct Butler {
 }
 
 impl Butler {
-    fn start(program: &str, folder: &Path) -> Result<Self, Failure> {
+    fn start(program: &Path, folder: &Path) -> Result<Self, Failure> {
         use std::io::BufRead;
         let program = std::path::absolute(program)?;
         let started = Instant::now();
-        let mut child = Command::new(program).arg("serve").current_dir(folder).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn()?;
+        let mut command = Command::new(program);
+        let mut child =
+            command.arg("serve").env(AS_PROGRAM, "1").current_dir(folder).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn()?;
         let mut line = String::new();
         io::BufReader::new(child.stdout.take().ok_or("no stdout")?).read_line(&mut line)?;
         let ready_after = started.elapsed();
