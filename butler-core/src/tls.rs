@@ -125,7 +125,7 @@ pub fn client_config(trust: Trust, identity: Option<Identity>) -> Result<ClientC
 }
 
 /// The error of the TLS library somewhere within another, if it is one of TLS.
-#[cfg(any(feature = "http-client", feature = "mqtt"))]
+#[cfg(any(feature = "sink-http", feature = "qlik", feature = "mqtt"))]
 pub(crate) fn error_within<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
     let mut next = Some(error);
     while let Some(error) = next {
@@ -143,7 +143,7 @@ pub(crate) fn error_within<'a>(error: &'a (dyn std::error::Error + 'static)) -> 
 }
 
 /// `sense.example.com` of the TLS library's `DnsName("sense.example.com")`.
-#[cfg(any(feature = "http-client", feature = "sink-email", feature = "sink-mqtt"))]
+#[cfg(any(feature = "sink-http", feature = "qlik", feature = "sink-email", feature = "sink-mqtt"))]
 pub(crate) fn plain_name(presented: &str) -> &str {
     presented.split('"').nth(1).unwrap_or(presented)
 }

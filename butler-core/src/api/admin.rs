@@ -47,9 +47,12 @@ pub(super) fn routes() -> Router<ApiState> {
         .route_layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT));
     #[cfg(feature = "qlik")]
     let routes = routes.merge(super::tasks::routes());
-    routes
-        .fallback(async |uri: Uri| Refusal::not_found(format!("there is nothing at `{}`", uri.path())))
-        .method_not_allowed_fallback(async || Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "this can't be asked in this way"))
+    routes.method_not_allowed_fallback(async || Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "this can't be asked in this way"))
+}
+
+/// What is none of these, below `/api`.
+pub(super) fn unknown(uri: &Uri) -> Refusal {
+    Refusal::not_found(format!("there is nothing at `{}`", uri.path()))
 }
 
 async fn ready(State(state): State<ApiState>) -> (StatusCode, Json<Readiness>) {

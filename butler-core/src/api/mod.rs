@@ -36,6 +36,9 @@ mod tasks;
 #[cfg(test)]
 #[cfg(all(feature = "sqlite", feature = "testkit"))]
 mod tests;
+mod v4;
 
 pub use server::{ApiError, Server};
-pub use state::ApiState;
+pub use state::{ApiParts, ApiServices, ApiState};
+pub use v4::Messaging;
+pub(crate) use v4::{NewRelicPoster, Remote};

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::{HeaderValue, Request};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -19,7 +20,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tower::Service;
 
-use super::{ApiState, admin, guard};
+use super::{ApiState, admin, guard, v4};
 use crate::listen::{Setting, remedy};
 use crate::source::Stop;
 
@@ -119,7 +120,17 @@ impl Server {
 }
 
 fn app(state: ApiState) -> Router {
-    admin::routes().layer(axum::middleware::map_response(harden)).layer(axum::middleware::from_fn(guard::check)).with_state(state)
+    let admin = admin::routes().layer(axum::middleware::map_response(harden));
+    let all = admin.merge(v4::routes(&state)).fallback(unknown);
+    all.layer(axum::middleware::from_fn(guard::check)).with_state(state)
+}
+
+/// An address that nothing stands at is answered as its neighbours answer.
+async fn unknown(request: Request<Body>) -> Response {
+    match request.uri().path().starts_with("/api/") {
+        true => harden(admin::unknown(request.uri()).into_response()).await,
+        false => v4::unknown(request).await,
+    }
 }
 
 /// Answers are about now, and are never anything but what they say they are.
@@ -140,10 +151,19 @@ fn connection(
     // Small answers leave at once; where that can't be set, they leave a little later.
     let _ = stream.set_nodelay(true);
     let arrived = guard::Arrived(stream.local_addr().unwrap_or(listening));
+    let client = stream.peer_addr().ok().map(ConnectInfo);
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(arrived);
+        if let Some(client) = client {
+            request.extensions_mut().insert(client);
+        }
         let mut app = app.clone();
-        async move { app.call(request).await }
+        async move {
+            match v4::prepare(request) {
+                Ok(request) => app.call(request).await,
+                Err(answer) => Ok(answer),
+            }
+        }
     });
     http1::Builder::new().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).serve_connection(TokioIo::new(stream), service)
 }

@@ -5,74 +5,102 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::answers::{ListedDelivery, SinkDown};
+use super::v4::Messaging;
 use crate::clock::Clock;
+use crate::config::EndpointsConfig;
 use crate::pipeline::{Health, Plan};
 #[cfg(feature = "qlik")]
 use crate::qlik::start::Starter;
 use crate::source::IntakeCounters;
+#[cfg(feature = "mqtt")]
+use crate::source::mqtt_in::MqttPublisher;
 use crate::store::{DeliveryRecord, DeliveryState, Store};
 
-/// What the API tells of. Cheap to clone.
+/// What the API tells of, and what it can do. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct ApiState {
     inner: Arc<Inner>,
-    #[cfg(feature = "qlik")]
-    starter: Option<Arc<Starter>>,
 }
 
 #[derive(Debug)]
 struct Inner {
-    store: Arc<dyn Store>,
-    plan: Arc<Plan>,
-    intake: Arc<IntakeCounters>,
-    health: Arc<Health>,
-    clock: Arc<dyn Clock>,
+    parts: ApiParts,
     started: Timestamp,
+}
+
+/// What an [`ApiState`] is put together from.
+#[derive(Debug)]
+pub struct ApiParts {
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// Sites, sinks and routes.
+    pub plan: Arc<Plan>,
+    /// What was counted at the way in.
+    pub intake: Arc<IntakeCounters>,
+    /// How everything stands.
+    pub health: Arc<Health>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// What the API can do beside telling.
+    pub services: ApiServices,
+}
+
+/// What the API can do beside telling how it stands. What is not here can't be done by this Butler, and requests for it are refused in words.
+#[derive(Debug, Default)]
+pub struct ApiServices {
+    /// Which endpoints of `/v4` there are.
+    pub endpoints: EndpointsConfig,
+    /// How many requests to `/v4` each address may send a minute; 0 for as many as it likes.
+    pub rate_limit: u32,
+    /// Sends messages of load scripts on.
+    pub messaging: Messaging,
+    /// Publishes over MQTT.
+    #[cfg(feature = "mqtt")]
+    pub mqtt: Option<MqttPublisher>,
+    /// Starts tasks.
+    #[cfg(feature = "qlik")]
+    pub starter: Option<Arc<Starter>>,
 }
 
 impl ApiState {
     /// Of these, as of a Butler that has been started now.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, intake: Arc<IntakeCounters>, health: Arc<Health>, plan: Arc<Plan>, clock: Arc<dyn Clock>) -> Self {
-        let started = clock.now();
-        let inner = Arc::new(Inner { store, plan, intake, health, clock, started });
-        Self {
-            inner,
-            #[cfg(feature = "qlik")]
-            starter: None,
-        }
+    pub fn new(parts: ApiParts) -> Self {
+        let started = parts.clock.now();
+        Self { inner: Arc::new(Inner { parts, started }) }
     }
 
-    /// The same, with somebody who starts tasks.
-    #[cfg(feature = "qlik")]
-    #[must_use]
-    pub fn starting(self, starter: Arc<Starter>) -> Self {
-        Self { starter: Some(starter), ..self }
+    pub(super) fn services(&self) -> &ApiServices {
+        &self.inner.parts.services
     }
 
     #[cfg(feature = "qlik")]
     pub(super) fn starter(&self) -> Option<&Starter> {
-        self.starter.as_deref()
+        self.services().starter.as_deref()
     }
 
     pub(super) fn store(&self) -> &dyn Store {
-        &*self.inner.store
+        &*self.inner.parts.store
     }
 
     pub(super) fn plan(&self) -> &Plan {
-        &self.inner.plan
+        &self.inner.parts.plan
     }
 
     pub(super) fn intake(&self) -> &IntakeCounters {
-        &self.inner.intake
+        &self.inner.parts.intake
     }
 
     pub(super) fn health(&self) -> &Health {
-        &self.inner.health
+        &self.inner.parts.health
+    }
+
+    pub(super) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.inner.parts.clock
     }
 
     pub(super) fn now(&self) -> Timestamp {
-        self.inner.clock.now()
+        self.clock().now()
     }
 
     pub(super) fn started(&self) -> Timestamp {

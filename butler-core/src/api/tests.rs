@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::{ApiState, Server};
+use super::{ApiParts, ApiServices, ApiState, Server};
 use crate::clock::Clock;
 use crate::event::{Body, Class, DeliveryId, EventId, Kind, NewEvent, SinkName, TaskEvent, TaskOutcome};
 use crate::pipeline::{Health, Plan};
@@ -44,7 +44,14 @@ async fn serve() -> Served {
     let (intake, _queue) = Intake::channel();
     let health = Arc::new(Health::default());
     let plan = Arc::new(Plan { sinks, ..Plan::default() });
-    let state = ApiState::new(Arc::clone(&store) as _, Arc::clone(intake.counters()), Arc::clone(&health), plan, Arc::new(clock.clone()));
+    let state = ApiState::new(ApiParts {
+        store: Arc::clone(&store) as _,
+        plan,
+        intake: Arc::clone(intake.counters()),
+        health: Arc::clone(&health),
+        clock: Arc::new(clock.clone()),
+        services: ApiServices::default(),
+    });
     let server = Server::bind("127.0.0.1:0").await.unwrap();
     let (address, stop) = (server.address(), Stop::new());
     let server = tokio::spawn(server.serve(state, stop.clone()));
@@ -237,7 +244,6 @@ async fn what_makes_no_sense_is_refused_with_words() {
     let no_such = "00000000-0000-0000-0000-000000000001";
     for (path, status, words) in [
         ("/api/nothing", 404, "there is nothing at `/api/nothing`"),
-        ("/", 404, "there is nothing at `/`"),
         ("/api/events?colour=red", 400, "unknown field `colour`"),
         ("/api/events?max=many", 400, "the query can't be read: "),
         ("/api/deliveries?state=alive", 400, "unknown variant `alive`"),

@@ -318,6 +318,8 @@ impl Builder {
             None => None,
         };
         let policy = policy(&settings.store);
+        #[cfg(feature = "api")]
+        let messaging = settings.messaging;
         let plan = Arc::new(settings.plan);
         #[cfg(feature = "api")]
         let api_plan = Arc::clone(&plan);
@@ -325,13 +327,26 @@ impl Builder {
         let parts = Parts { plan, journal, clock: Arc::clone(&clock), health: Arc::clone(&health), policy };
         let pipeline = Pipeline::start(parts, &intake, queue).await?;
         #[cfg(feature = "api")]
-        let api = api.map(|server| {
+        let api = api.zip(settings.api).map(|(server, settings)| {
             bound.push(("api".to_owned(), server.address().to_string()));
             let stop = crate::source::Stop::new();
-            let state =
-                api::ApiState::new(Arc::clone(&store), Arc::clone(intake.counters()), Arc::clone(&health), api_plan, Arc::clone(&clock));
-            #[cfg(feature = "qlik")]
-            let state = state.starting(Arc::clone(&starter));
+            let services = api::ApiServices {
+                endpoints: settings.endpoints,
+                rate_limit: settings.rate_limit,
+                messaging,
+                #[cfg(feature = "mqtt")]
+                mqtt: mqtt.clone(),
+                #[cfg(feature = "qlik")]
+                starter: Some(Arc::clone(&starter)),
+            };
+            let state = api::ApiState::new(api::ApiParts {
+                store: Arc::clone(&store),
+                plan: api_plan,
+                intake: Arc::clone(intake.counters()),
+                health: Arc::clone(&health),
+                clock: Arc::clone(&clock),
+                services,
+            });
             ApiTask { task: tokio::spawn(server.serve(state, stop.clone())), stop }
         });
         Ok(Butler {

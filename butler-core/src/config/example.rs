@@ -9,11 +9,12 @@ pub fn example() -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
     use crate::config::model::{
-        MonitorConfig, ReconcileConfig, RouteConfig, SinkEntry, SiteConfig, StartFilterConfig, TaskWatchConfig, TasksConfig, UdpConfig,
-        UptimeConfig,
+        ApiConfig, MonitorConfig, ReconcileConfig, RouteConfig, SinkEntry, SiteConfig, StartFilterConfig, TaskWatchConfig, TasksConfig,
+        UdpConfig, UptimeConfig,
     };
+
+    use crate::config::{Config, NewRelicPostConfig, NewRelicPosts, Secret, SlackPostConfig};
 
     fn parse(text: &str) -> Config {
         let config = Config::from_toml(text, "").unwrap();
@@ -46,7 +47,13 @@ mod tests {
         let everything = parse(&with_everything());
         let text = with_everything();
         let one = || crate::config::Texts(vec![String::new()]);
+        let posts = || NewRelicPosts { url: Some(String::new()), accounts: Some(Vec::new()), ..NewRelicPosts::default() };
         let all = Config {
+            api: ApiConfig {
+                slack: Some(SlackPostConfig { webhook_url: Secret::literal("") }),
+                new_relic: Some(NewRelicPostConfig { accounts: Default::default(), event: posts(), metric: posts() }),
+                ..ApiConfig::default()
+            },
             sites: [(
                 "prod".to_owned(),
                 SiteConfig {

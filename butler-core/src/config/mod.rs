@@ -10,11 +10,13 @@
 
 #[cfg(feature = "qlik")]
 mod certificates;
+mod endpoints;
 mod example;
 mod fault;
 mod issues;
 mod kinds;
 mod load;
+mod messages;
 pub mod model;
 mod options;
 mod read;
@@ -26,9 +28,11 @@ mod spoilt;
 mod tests;
 mod values;
 
+pub use endpoints::{Endpoint, EndpointsConfig};
 pub use example::example;
 pub use issues::{Issue, Issues, Severity};
 pub use load::{Config, ConfigError};
+pub use messages::{NewRelicPostAccount, NewRelicPostConfig, NewRelicPosts, SlackPostConfig};
 pub use options::OptionsTable;
 pub use resolve::{ApiSettings, Settings, StorePlace, StoreSettings};
 pub use secret::{Secret, SecretError};

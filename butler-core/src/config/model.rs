@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::endpoints::EndpointsConfig;
+use super::messages::{NewRelicPostConfig, SlackPostConfig};
 use super::options::OptionsTable;
 use super::values::{ByteSize, Period, Texts};
 #[cfg(feature = "mqtt")]
@@ -184,11 +186,29 @@ pub struct ApiConfig {
     pub listen: String,
     /// Whether whoever reaches the address may use it. Needed for any address but loopback.
     pub allow_anonymous: bool,
+    /// How many requests to `/v4` each address may send a minute; `0` for as many as it likes.
+    pub rate_limit: u32,
+    /// Which endpoints of `/v4` there are.
+    pub endpoints: EndpointsConfig,
+    /// Where messages for Slack go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slack: Option<SlackPostConfig>,
+    /// Where events and metrics for New Relic go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub new_relic: Option<NewRelicPostConfig>,
 }
 
 impl Default for ApiConfig {
     fn default() -> Self {
-        Self { enabled: true, listen: "127.0.0.1:8080".into(), allow_anonymous: false }
+        Self {
+            enabled: true,
+            listen: "127.0.0.1:8080".into(),
+            allow_anonymous: false,
+            rate_limit: 100,
+            endpoints: EndpointsConfig::default(),
+            slack: None,
+            new_relic: None,
+        }
     }
 }
 

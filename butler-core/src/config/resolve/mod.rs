@@ -1,6 +1,8 @@
 //! From what is written to what is built: everything that the program is put together from, or everything that is wrong.
 
 mod address;
+#[cfg(feature = "api")]
+mod messages;
 mod monitor;
 #[cfg(feature = "mqtt")]
 mod mqtt;
@@ -17,6 +19,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::endpoints::EndpointsConfig;
 use super::issues::{Issue, Issues};
 use super::load::{Config, ConfigError};
 use super::model::{LogConfig, StoreType};
@@ -57,6 +60,9 @@ pub struct Settings {
     pub store: StoreSettings,
     /// The HTTP server, if there is to be one.
     pub api: Option<ApiSettings>,
+    /// Where messages of load scripts go.
+    #[cfg(feature = "api")]
+    pub messaging: crate::api::Messaging,
     /// Where sinks ask for whole script logs. Nobody sits there yet.
     pub logs: LogDesk,
     /// What the program says about itself.
@@ -95,6 +101,10 @@ pub enum StorePlace {
 pub struct ApiSettings {
     /// `host:port`.
     pub listen: String,
+    /// How many requests to `/v4` each address may send a minute; 0 for as many as it likes.
+    pub rate_limit: u32,
+    /// Which endpoints of `/v4` there are.
+    pub endpoints: EndpointsConfig,
 }
 
 impl Config {
@@ -109,6 +119,8 @@ impl Config {
         let udp = udp::resolve(self, &mut issues);
         let store = self.store_settings(&mut issues);
         let api = self.api_settings(&mut issues);
+        #[cfg(feature = "api")]
+        let messaging = messages::resolve(self, &mut issues);
         let sinks = sinks::resolve(self, sinks::Means { registry, clock: &clock, logs: &logs }, &mut issues);
         let (routes, fallback) = routes::resolve(self, &mut issues);
         sinks::unused(self, &mut issues);
@@ -150,6 +162,8 @@ impl Config {
             starts,
             store,
             api,
+            #[cfg(feature = "api")]
+            messaging,
             logs,
             log: self.log,
             warnings: issues.warnings().cloned().collect(),
@@ -207,7 +221,7 @@ impl Config {
                 issues.warn("allow_anonymous", format!("whoever reaches `{}` over the network may do everything", api.listen));
             }
         });
-        api.enabled.then(|| ApiSettings { listen: api.listen.clone() })
+        api.enabled.then(|| ApiSettings { listen: api.listen.clone(), rate_limit: api.rate_limit, endpoints: api.endpoints })
     }
 }
 

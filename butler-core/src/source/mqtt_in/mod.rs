@@ -18,7 +18,7 @@ mod source;
 #[cfg(feature = "qlik")]
 mod start_task;
 
-pub use publisher::MqttPublisher;
+pub use publisher::{MqttPublisher, QueueFull};
 pub use source::{MessageHandler, MqttInSettings, MqttInSource};
 #[cfg(feature = "qlik")]
 pub use start_task::StartTask;

@@ -1,5 +1,6 @@
 //! The source itself.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -172,10 +173,15 @@ impl MqttInSource {
 
     /// Hands messages over until the connection ends, which gives its fault, or is to end, which gives none.
     async fn attend(&self, session: &Session, mut messages: mpsc::Receiver<Incoming>, stop: &Stop) -> Option<Fault> {
+        let mut draining = pin!(self.publisher.drain(session));
         loop {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {
+                    let lost = self.publisher.waiting();
+                    if lost > 0 {
+                        tracing::warn!(lost, "Messages that were to be published over MQTT are lost, for Butler ends.");
+                    }
                     // A broker that does not answer is left all the same.
                     let _ = timeout(PARTING, session.leave()).await;
                     return None;
@@ -188,6 +194,7 @@ impl MqttInSource {
                     }
                     return Some(fault);
                 }
+                never = &mut draining => match never {},
             }
         }
     }

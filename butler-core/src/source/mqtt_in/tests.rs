@@ -167,3 +167,38 @@ async fn others_publish_over_its_connection() {
     running.task.await.unwrap();
     assert_eq!(running.publisher.publish(&publication).await.unwrap_err().kind, FaultKind::Unreachable);
 }
+
+#[tokio::test]
+async fn what_is_queued_is_published_in_order_once_there_is_a_connection() {
+    let inbox = inbox().await;
+    inbox.refuse_subscriptions();
+    let mut running = run(settings(inbox.address().port(), MqttVersion::V5)).await;
+    let queue = |payload: &str| {
+        let publication = Publication { topic: "queued".into(), payload: payload.to_owned().into(), ..Publication::default() };
+        running.publisher.queue(publication).unwrap();
+    };
+    queue("one");
+    queue("two");
+    running.clock.sleepers(1).await;
+    inbox.behave();
+    running.clock.advance(Duration::from_secs(1));
+    inbox.subscriptions(1).await;
+    queue("three");
+    let queued = async |count: usize| loop {
+        let queued: Vec<_> = inbox.published().into_iter().filter(|one| one.topic == "queued").map(|one| one.payload).collect();
+        if queued.len() >= count {
+            return queued;
+        }
+        inbox.wait_for(inbox.published().len() + 1).await;
+    };
+    assert_eq!(queued(3).await, ["one", "two", "three"]);
+    // Hearing goes on meanwhile, and a topic that is none holds nothing up.
+    let wrong = Publication { topic: "any/#".into(), ..Publication::default() };
+    running.publisher.queue(wrong).unwrap();
+    queue("four");
+    inbox.publish("qliksense/start_task", "hello");
+    running.messages.recv().await.unwrap();
+    assert_eq!(queued(4).await[3], "four");
+    running.stop.cancel();
+    running.task.await.unwrap();
+}

@@ -1,0 +1,145 @@
+//! `/v4`: the API that load scripts call, as they know it.
+//!
+//! What is asked and answered here is, to the letter, what Butler for Qlik Sense has always asked and answered: paths, statuses, texts, even which JSON is declared as text. So
+//! scripts go on working when this program takes the other's place. What is our own stands under `/api` instead.
+//!
+//! A request passes three places. Before routing, its escapes are looked at, and a `POST` with the header `X-HTTP-Method-Override` becomes the method that is named there, for Qlik's
+//! REST connector has no others. At the gate of its endpoint the body is taken, the request is counted against the limit of its client's address, and body and query are
+//! made to fit the published schemas: scripts send numbers and booleans as text. Then the endpoint does its work, on values that have the right types.
+//!
+//! Each endpoint can be switched off with `[api.endpoints]`; then it is answered as any unknown address is.
+
+mod answer;
+mod document;
+mod incoming;
+mod input;
+mod limit;
+mod messages;
+#[cfg(test)]
+#[cfg(feature = "testkit")]
+mod messages_tests;
+#[cfg(feature = "mqtt")]
+mod mqtt;
+mod outgoing;
+mod schema;
+#[cfg(feature = "qlik")]
+mod start_task;
+#[cfg(test)]
+#[cfg(all(feature = "qlik", feature = "testkit"))]
+mod start_task_tests;
+mod system;
+#[cfg(test)]
+#[cfg(feature = "testkit")]
+mod testing;
+#[cfg(test)]
+#[cfg(feature = "testkit")]
+mod tests;
+
+use std::sync::Arc;
+
+use axum::extract::Request;
+use axum::handler::Handler;
+use axum::http::Method;
+use axum::middleware::from_fn_with_state;
+use axum::response::Response;
+use axum::routing::{MethodFilter, on};
+use axum::{Router, middleware};
+use serde_json::Value;
+
+use self::document::Operation;
+pub(super) use self::incoming::prepare;
+use self::input::Gate;
+use self::limit::Limiter;
+pub use self::messages::Messaging;
+pub(crate) use self::messages::NewRelicPoster;
+pub(crate) use self::outgoing::Remote;
+use super::ApiState;
+use crate::config::Endpoint;
+
+/// How long a client may leave its connection idle, in words for it.
+const KEEP_ALIVE: &str = "timeout=72";
+
+/// Every endpoint that is switched on, and the answer to everything that is none.
+pub(super) fn routes(state: &ApiState) -> Router<ApiState> {
+    let endpoints = state.services().endpoints;
+    let limiter = Limiter::new(state.services().rate_limit, Arc::clone(state.clock())).map(Arc::new);
+    let mut routes = Routes { router: Router::new(), limiter };
+    for endpoint in Endpoint::ALL.iter().filter(|endpoint| endpoints.has(**endpoint)) {
+        routes = match endpoint {
+            Endpoint::ApiListEnabledEndpoints => system::endpoints(routes, endpoints),
+            Endpoint::Base62ToBase16 => system::base62_to_base16(routes),
+            Endpoint::Base16ToBase62 => system::base16_to_base62(routes),
+            Endpoint::ButlerPing => system::ping(routes),
+            #[cfg(feature = "mqtt")]
+            Endpoint::MqttPublishMessage => mqtt::routes(routes),
+            // Only the pairs that come along with the start of a task, so far.
+            Endpoint::KeyValueStore => routes,
+            Endpoint::PostNewRelicEvent => messages::new_relic_event(routes),
+            Endpoint::PostNewRelicMetric => messages::new_relic_metric(routes),
+            #[cfg(feature = "qlik")]
+            Endpoint::SenseStartTask => start_task::routes(routes),
+            Endpoint::SlackPostMessage => messages::slack(routes),
+            // Not part of this build.
+            #[cfg(not(all(feature = "mqtt", feature = "qlik")))]
+            _ => routes,
+        };
+    }
+    routes.router.method_not_allowed_fallback(unknown).layer(middleware::map_response(keep_alive))
+}
+
+/// The answer to an address that is no endpoint, or to a method that it has not.
+pub(super) async fn unknown(request: Request) -> Response {
+    answer::no_route(request.method().as_str(), &incoming::sent(request.uri()))
+}
+
+async fn keep_alive(mut response: Response) -> Response {
+    response.headers_mut().insert("keep-alive", axum::http::HeaderValue::from_static(KEEP_ALIVE));
+    response
+}
+
+/// Endpoints, each behind its gate.
+struct Routes {
+    router: Router<ApiState>,
+    limiter: Option<Arc<Limiter>>,
+}
+
+impl Routes {
+    fn get<T: 'static>(self, path: &'static str, handler: impl Handler<T, ApiState>) -> Self {
+        self.at(&Method::GET, path, path, handler, None)
+    }
+
+    fn put<T: 'static>(self, path: &'static str, handler: impl Handler<T, ApiState>) -> Self {
+        self.at(&Method::PUT, path, path, handler, None)
+    }
+
+    #[expect(dead_code, reason = "nothing is deleted yet")]
+    fn delete<T: 'static>(self, path: &'static str, handler: impl Handler<T, ApiState>) -> Self {
+        self.at(&Method::DELETE, path, path, handler, None)
+    }
+
+    fn post<T: 'static>(self, path: &'static str, handler: impl Handler<T, ApiState>) -> Self {
+        self.at(&Method::POST, path, path, handler, None)
+    }
+
+    /// An endpoint at `path`, which the published document describes as `documented`. `missing_body` is what it takes a missing body for; without, one has to be there if the
+    /// document says that there is one.
+    fn at<T: 'static>(
+        self,
+        method: &Method,
+        path: &'static str,
+        documented: &'static str,
+        handler: impl Handler<T, ApiState>,
+        missing_body: Option<fn() -> Value>,
+    ) -> Self {
+        let operation = Operation::of(method, documented);
+        let gate = Gate { body: operation.body(), query: operation.query().map(Arc::new), missing_body, limiter: self.limiter.clone() };
+        let filter = match *method {
+            Method::PUT => MethodFilter::PUT,
+            Method::POST => MethodFilter::POST,
+            Method::DELETE => MethodFilter::DELETE,
+            _ => MethodFilter::GET,
+        };
+        let route = on(filter, handler).route_layer(from_fn_with_state(gate, input::pass));
+        Self { router: self.router.route(path, route), ..self }
+    }
+}
