@@ -60,6 +60,8 @@ pub(crate) enum Command {
     Tasks(Tasks),
     /// How a running Butler stands.
     Status(Status),
+    /// Ends with 0 if a running Butler answers within two seconds, else with 1: what a container's health check wants.
+    Healthcheck(Status),
     /// Shows what a sink would send, without sending it.
     Render(Render),
     /// Sends a message that says that it is a test, and says in plain words what went wrong.

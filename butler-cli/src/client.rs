@@ -58,7 +58,12 @@ impl Client {
 
     /// The same, which waits until Qlik Sense has answered the Butler.
     pub(crate) fn patient(self) -> Self {
-        Self { timeout: PATIENT, ..self }
+        self.within(PATIENT)
+    }
+
+    /// The same, which waits no longer than this.
+    pub(crate) fn within(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
     }
 
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, Exit> {

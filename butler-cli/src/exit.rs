@@ -16,6 +16,7 @@ enum Reason {
     Unavailable,
     Internal,
     Configuration,
+    Unhealthy,
 }
 
 impl Exit {
@@ -39,6 +40,11 @@ impl Exit {
         Self { reason: Reason::Configuration, message: message.into() }
     }
 
+    /// A Butler that is looked after is not well.
+    pub fn unhealthy(message: impl Into<String>) -> Self {
+        Self { reason: Reason::Unhealthy, message: message.into() }
+    }
+
     /// The exit code, from `sysexits.h`.
     #[must_use]
     pub fn code(&self) -> u8 {
@@ -47,6 +53,8 @@ impl Exit {
             Reason::Unavailable => 69,
             Reason::Internal => 70,
             Reason::Configuration => 78,
+            // Those who ask for it know no other.
+            Reason::Unhealthy => 1,
         }
     }
 

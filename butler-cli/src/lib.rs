@@ -65,6 +65,7 @@ impl Program {
             Command::Deliveries(deliveries) => on_runtime(commands::deliveries::run(&global, &deliveries)),
             Command::Tasks(tasks) => on_runtime(commands::tasks::run(&global, &tasks)),
             Command::Status(status) => on_runtime(commands::status::run(&global, &status)),
+            Command::Healthcheck(health) => on_runtime(commands::healthcheck::run(&global, &health)),
             Command::Render(render) => on_runtime(commands::render::run(&global, &render)),
             Command::TestSink(test) => on_runtime(commands::test_sink::run(&global, &test)),
             Command::Completions(completions) => commands::completions::run(&completions),

@@ -5,6 +5,7 @@ pub(crate) mod completions;
 pub(crate) mod deliveries;
 pub(crate) mod demo;
 pub(crate) mod events;
+pub(crate) mod healthcheck;
 pub(crate) mod init;
 pub(crate) mod render;
 pub(crate) mod send;

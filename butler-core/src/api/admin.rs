@@ -11,6 +11,7 @@ use axum::{Json, Router};
 use jiff::SignedDuration;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::json;
 use tower_http::timeout::TimeoutLayer;
 
 use super::ApiState;
@@ -35,6 +36,7 @@ pub(super) type Answer<T> = Result<Json<T>, Refusal>;
 pub(super) fn routes() -> Router<ApiState> {
     let routes = Router::new()
         .route("/healthz", get(async || "ok\n"))
+        .route("/health", get(async || Json(json!({ "statusCode": 200, "status": "ok" }))))
         .route("/readyz", get(ready))
         .route("/api/status", get(status))
         .route("/api/events", get(events))
@@ -45,6 +47,7 @@ pub(super) fn routes() -> Router<ApiState> {
         .route("/api/deliveries/{id}/retry", post(retry))
         .route("/api/deliveries/{id}/discard", post(discard))
         .route_layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT));
+    let routes = routes.merge(super::about::routes()).merge(super::metrics::routes());
     #[cfg(feature = "qlik")]
     let routes = routes.merge(super::tasks::routes());
     routes.method_not_allowed_fallback(async || Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "this can't be asked in this way"))

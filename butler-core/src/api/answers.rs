@@ -31,6 +31,15 @@ pub struct Status {
     pub orphans: BTreeMap<SinkName, u64>,
 }
 
+/// What runs here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    /// Always `butler`.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+}
+
 /// What was counted at the way in, since the start.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct IntakeStatus {

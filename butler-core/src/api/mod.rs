@@ -4,6 +4,10 @@
 //! | --- | --- |
 //! | `GET /healthz` | `200` as long as the process answers |
 //! | `GET /readyz` | `200` while new events are taken, else `503` with the reasons ([`Readiness`](answers::Readiness)) |
+//! | `GET /health` | the same as `/healthz`, for health checks of containers that are there already |
+//! | `GET /metrics` | figures for Prometheus, in the OpenMetrics format |
+//! | `GET /api/version` | what runs here ([`Version`](answers::Version)) |
+//! | `GET /api/config` | the configuration that holds, value by value with where it is written, secrets masked; with `share=true` also the rest of hosts, people and addresses ([`ShownConfig`](crate::config::ShownConfig)) |
 //! | `GET /api/status` | how everything stands ([`Status`](answers::Status)) |
 //! | `GET /api/events` | events, newest first; `kind`, `site`, `task`, `since`, `before`, `max` ([`EventRecord`](crate::store::EventRecord)) |
 //! | `GET /api/events/ID` | an event and its way ([`EventDetails`](answers::EventDetails)); `latest` stands for the newest |
@@ -25,9 +29,11 @@
 //! away: on loopback a `Host` that is not this machine (a foreign name that was made to point here), and for what changes something a foreign `Origin` or
 //! `Sec-Fetch-Site`, or a body that is not declared as JSON, which no form can do.
 
+mod about;
 mod admin;
 pub mod answers;
 mod guard;
+mod metrics;
 mod problem;
 mod server;
 mod state;

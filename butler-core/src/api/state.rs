@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::answers::{ListedDelivery, SinkDown};
 use super::v4::Messaging;
 use crate::clock::Clock;
-use crate::config::EndpointsConfig;
+use crate::config::{Config, EndpointsConfig};
 use crate::pipeline::{Health, Plan};
 #[cfg(feature = "qlik")]
 use crate::qlik::start::Starter;
@@ -48,6 +48,8 @@ pub struct ApiParts {
 /// What the API can do beside telling how it stands. What is not here can't be done by this Butler, and requests for it are refused in words.
 #[derive(Debug, Default)]
 pub struct ApiServices {
+    /// The configuration, to be shown.
+    pub config: Option<Config>,
     /// Which endpoints of `/v4` there are.
     pub endpoints: EndpointsConfig,
     /// How many requests to `/v4` each address may send a minute; 0 for as many as it likes.

@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 
 use super::{ApiParts, ApiServices, ApiState, Server};
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::event::{Body, Class, DeliveryId, EventId, Kind, NewEvent, SinkName, TaskEvent, TaskOutcome};
 use crate::pipeline::{Health, Plan};
 use crate::sink::{DeliveryError, Reason};
@@ -50,7 +51,7 @@ async fn serve() -> Served {
         intake: Arc::clone(intake.counters()),
         health: Arc::clone(&health),
         clock: Arc::new(clock.clone()),
-        services: ApiServices::default(),
+        services: ApiServices { config: Config::from_toml("sites.prod.host = 'sense'", "").ok(), ..ApiServices::default() },
     });
     let server = Server::bind("127.0.0.1:0").await.unwrap();
     let (address, stop) = (server.address(), Stop::new());
@@ -82,6 +83,17 @@ impl Served {
         let Answer(status, _, body) = self.get(path).await;
         assert_eq!(status, 200, "{path}: {body}");
         body
+    }
+
+    /// The body of what a `GET` gives, which is no JSON.
+    async fn text(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        tokio::time::timeout(PATIENCE, stream.read_to_string(&mut answer)).await.expect("no answer").unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+        body.to_owned()
     }
 
     async fn post(&self, path: &str, headers: &str, body: &str) -> Answer {
@@ -236,6 +248,56 @@ async fn status_and_readiness_tell_how_it_stands() {
     assert_eq!(served.get("/readyz").await.2["store"], "the disk is full");
     // It is alive all the same.
     assert_eq!(served.get("/healthz").await.0, 200);
+}
+
+#[tokio::test]
+async fn figures_for_prometheus_are_those_of_now() {
+    let served = serve().await;
+    served.event(&["ops"]).await;
+    served.fail("ops").await;
+    served.health.update(|health| {
+        health.sinks.entry("ops".into()).or_default().down_since = Some(Timestamp::UNIX_EPOCH);
+        health.sites.entry("site \"one\"\\\n".into()).or_default();
+    });
+    let text = served.text("/metrics").await;
+    let has = |line: &str| text.lines().any(|found| found == line);
+    for line in [
+        concat!("butler_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
+        "butler_ready 1",
+        "butler_intake_received_total 0",
+        "butler_events 1",
+        "butler_deliveries{sink=\"ops\",state=\"dead\"} 1",
+        "butler_store_up 1",
+        "butler_sink_up{sink=\"ops\"} 0",
+        "butler_repository_up{site=\"site \\\"one\\\"\\\\\\n\"} 1",
+        "butler_unrouted_total{told=\"nobody\"} 0",
+        "# EOF",
+    ] {
+        assert!(has(line), "{line}:\n{text}");
+    }
+    // Whatever is told is explained.
+    let names = text.lines().filter(|line| !line.starts_with('#')).map(|line| line.split(['{', ' ']).next().unwrap_or_default());
+    for name in names {
+        let family = name.trim_end_matches("_total").trim_end_matches("_info");
+        assert!(text.contains(&format!("# HELP {family} ")) && text.contains(&format!("# TYPE {family} ")), "{family}");
+    }
+}
+
+#[tokio::test]
+async fn what_runs_here_is_told_and_by_which_configuration() {
+    let served = serve().await;
+    assert_eq!(served.ask("/api/version").await, serde_json::json!({ "name": "butler", "version": env!("CARGO_PKG_VERSION") }));
+    assert_eq!(served.ask("/health").await, serde_json::json!({ "statusCode": 200, "status": "ok" }));
+    let shown = served.ask("/api/config").await;
+    let of = |shown: &Value, key: &str| shown["values"].as_array().unwrap().iter().find(|value| value["key"] == key).unwrap().clone();
+    assert_eq!(
+        of(&shown, "sites.prod.host"),
+        serde_json::json!({ "key": "sites.prod.host", "value": "sense", "origin": "configuration:1" })
+    );
+    assert_eq!(of(&shown, "store.path")["origin"], Value::Null);
+    let shared = served.ask("/api/config?share=true").await;
+    assert_eq!(of(&shared, "sites.prod.host")["value"], "sen**********");
+    assert_eq!(served.get("/api/config?shared=true").await.0, 400);
 }
 
 #[tokio::test]

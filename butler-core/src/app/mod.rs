@@ -331,6 +331,7 @@ impl Builder {
             bound.push(("api".to_owned(), server.address().to_string()));
             let stop = crate::source::Stop::new();
             let services = api::ApiServices {
+                config: Some(config),
                 endpoints: settings.endpoints,
                 rate_limit: settings.rate_limit,
                 messaging,

@@ -95,6 +95,12 @@ impl Issues {
         Self { source, ..Self::default() }
     }
 
+    /// Where a key is written, as `file:line`; `None` if it is not.
+    pub(super) fn place_of(&self, dotted: &str) -> Option<String> {
+        let source = self.source.as_ref()?;
+        Some(format!("{}:{}", source.label, source.line_at(dotted)?))
+    }
+
     /// How many faults there are; warnings do not count.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -22,6 +22,7 @@ mod options;
 mod read;
 mod resolve;
 mod secret;
+mod shown;
 mod source;
 mod spoilt;
 #[cfg(test)]
@@ -36,4 +37,5 @@ pub use messages::{NewRelicPostAccount, NewRelicPostConfig, NewRelicPosts, Slack
 pub use options::OptionsTable;
 pub use resolve::{ApiSettings, Settings, StorePlace, StoreSettings};
 pub use secret::{Secret, SecretError};
+pub use shown::{ShownConfig, ShownValue};
 pub use values::{ByteSize, ByteSizeError, Period, PeriodError, Texts};

@@ -58,6 +58,11 @@ impl Source {
         Err(issues)
     }
 
+    /// The line of a key, if it is written.
+    pub(super) fn line_at(&self, dotted: &str) -> Option<usize> {
+        self.lines.get(dotted).copied()
+    }
+
     /// The line of a key, or of the nearest table around it.
     pub(super) fn line_of(&self, dotted: &str) -> Option<usize> {
         around(dotted).find_map(|key| self.lines.get(key)).copied()

@@ -26,6 +26,7 @@ mod qrs;
 mod qrs_trouble;
 mod reconcile;
 mod restarts;
+mod scripts;
 mod secrets;
 mod simulate;
 mod task_watch;
