@@ -16,6 +16,9 @@
 //! | `GET /api/deliveries/ID` | a delivery and its attempts ([`DeliveryDetails`](answers::DeliveryDetails)) |
 //! | `POST /api/deliveries/ID/retry` | makes a dead, suppressed or discarded delivery due again |
 //! | `POST /api/deliveries/ID/discard` | gives up a pending delivery, for the reason in `{ "why": "..." }` |
+//! | `GET /api/silences` | what nobody is told of for a while; `ended=true` for those that are over too ([`Silence`](crate::pipeline::Silence)) |
+//! | `POST /api/silences` | makes one ([`NewSilence`](crate::pipeline::NewSilence)) |
+//! | `DELETE /api/silences/ID` | ends one |
 //! | `GET /api/tasks` | the tasks of all sites, or of `site`, and whether they may be started ([`ListedTask`](crate::qlik::start::ListedTask)) |
 //! | `POST /api/tasks/start` | starts tasks: [`StartRequest`](crate::qlik::start::StartRequest) in, [`StartReport`](crate::qlik::start::StartReport) out |
 //!
@@ -36,6 +39,7 @@ mod guard;
 mod metrics;
 mod problem;
 mod server;
+mod silences;
 mod state;
 #[cfg(feature = "qlik")]
 mod tasks;

@@ -8,7 +8,7 @@ use super::answers::{ListedDelivery, SinkDown};
 use super::v4::Messaging;
 use crate::clock::Clock;
 use crate::config::{Config, EndpointsConfig};
-use crate::pipeline::{Health, Plan};
+use crate::pipeline::{Health, Plan, SilenceDesk};
 #[cfg(feature = "qlik")]
 use crate::qlik::start::Starter;
 use crate::source::IntakeCounters;
@@ -50,6 +50,8 @@ pub struct ApiParts {
 pub struct ApiServices {
     /// The configuration, to be shown.
     pub config: Option<Config>,
+    /// Makes and ends silences.
+    pub silences: Option<Arc<SilenceDesk>>,
     /// Which endpoints of `/v4` there are.
     pub endpoints: EndpointsConfig,
     /// How many requests to `/v4` each address may send a minute; 0 for as many as it likes.

@@ -125,6 +125,7 @@ impl Served {
             route: "all".into(),
             class: Class::Alert,
             expires: self.clock.now() + SignedDuration::from_hours(24),
+            silenced: None,
         };
         let routing = Routing { deliveries: sinks.iter().map(delivery).collect(), ..Routing::default() };
         self.store.route(claim.token, routing).await.unwrap();

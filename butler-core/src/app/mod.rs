@@ -12,7 +12,7 @@ use crate::config::{Config, ConfigError, Settings, StorePlace, StoreSettings};
 use crate::enrich::Enricher;
 use crate::event::SiteName;
 use crate::monitor::uptime::UptimeMonitor;
-use crate::pipeline::{Health, Parts, Pipeline};
+use crate::pipeline::{Health, Parts, Pipeline, SilenceDesk};
 use crate::sink::{Registry, SinkConfig};
 #[cfg(all(feature = "mqtt", feature = "qlik"))]
 use crate::source::mqtt_in::StartTask;
@@ -40,6 +40,7 @@ pub struct Butler {
     health: Arc<Health>,
     bound: Vec<(String, String)>,
     pipeline: Pipeline,
+    silences: Arc<SilenceDesk>,
     sources: sources::Sources,
     #[cfg(feature = "mqtt")]
     mqtt: Option<MqttPublisher>,
@@ -145,6 +146,12 @@ impl Butler {
     #[must_use]
     pub fn health(&self) -> &Arc<Health> {
         &self.health
+    }
+
+    /// Makes and ends silences.
+    #[must_use]
+    pub fn silences(&self) -> &Arc<SilenceDesk> {
+        &self.silences
     }
 
     /// Publishes at the broker of `[mqtt]`, if there is one.
@@ -324,7 +331,9 @@ impl Builder {
         #[cfg(feature = "api")]
         let api_plan = Arc::clone(&plan);
         let journal: Arc<dyn Journal> = Arc::clone(&store) as _;
-        let parts = Parts { plan, journal, clock: Arc::clone(&clock), health: Arc::clone(&health), policy };
+        let desk = Arc::new(SilenceDesk::open(Arc::clone(&store) as _, Arc::clone(&clock)).await?);
+        let silences = Arc::clone(desk.silences());
+        let parts = Parts { plan, journal, clock: Arc::clone(&clock), health: Arc::clone(&health), silences, policy };
         let pipeline = Pipeline::start(parts, &intake, queue).await?;
         #[cfg(feature = "api")]
         let api = api.zip(settings.api).map(|(server, settings)| {
@@ -332,6 +341,7 @@ impl Builder {
             let stop = crate::source::Stop::new();
             let services = api::ApiServices {
                 config: Some(config),
+                silences: Some(Arc::clone(&desk)),
                 endpoints: settings.endpoints,
                 rate_limit: settings.rate_limit,
                 messaging,
@@ -357,6 +367,7 @@ impl Builder {
             health,
             bound,
             pipeline,
+            silences: desk,
             sources: opened,
             #[cfg(feature = "mqtt")]
             mqtt,

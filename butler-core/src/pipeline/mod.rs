@@ -25,6 +25,7 @@ mod route;
 mod router;
 mod run;
 mod settler;
+mod silence;
 mod supervise;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -38,3 +39,4 @@ pub use health::{Health, HealthReport, SinkHealth, SiteHealth, SourceHealth, Unr
 pub(crate) use plan::FALLBACK;
 pub use plan::{Budgets, KindPattern, Matcher, ParsePatternError, Plan, RetryPolicy, Route, SinkPlan, SitePlan};
 pub use run::{Parts, Pipeline};
+pub use silence::{NewSilence, Silence, SilenceDesk, SilenceError, Silences};

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "qlik")]
 use super::matching::{Answer, kind_fits};
@@ -143,7 +144,8 @@ pub struct Route {
 
 /// What has to fit beside the kind. Every list that is not empty has to have one entry that fits; texts are compared without regard to case, and a
 /// `*` stands for any characters.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Matcher {
     /// Names of sites.
     pub site: Vec<String>,
@@ -164,8 +166,23 @@ pub struct Matcher {
 }
 
 /// A kind, or the start of one with a trailing `*`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct KindPattern(String);
+
+impl From<KindPattern> for String {
+    fn from(pattern: KindPattern) -> Self {
+        pattern.0
+    }
+}
+
+impl TryFrom<String> for KindPattern {
+    type Error = ParsePatternError;
+
+    fn try_from(text: String) -> Result<Self, ParsePatternError> {
+        text.parse()
+    }
+}
 
 /// A text that is no pattern of kinds.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -131,7 +131,7 @@ impl Decision<'_> {
             let age = SignedDuration::try_from(plan.retry.age(class)).unwrap_or(SignedDuration::MAX);
             let expires = self.now.saturating_add(age).unwrap_or(Timestamp::MAX);
             let route = route.name.clone();
-            self.deliveries.push(NewDelivery { sink: sink.clone(), target, lane, limit, route, class, expires });
+            self.deliveries.push(NewDelivery { sink: sink.clone(), target, lane, limit, route, class, expires, silenced: None });
         }
         added
     }

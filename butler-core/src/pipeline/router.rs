@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use super::health::{Health, Unrouted};
 use super::lookup::look_up;
 use super::plan::{FALLBACK, Plan};
+use super::silence::Silences;
 use crate::clock::Clock;
 use crate::event::{DedupKey, Event, Fact, FactSheet, Facts, Kind, Needs, TaskOutcome};
 use crate::source::Stop;
@@ -32,6 +33,7 @@ pub(super) struct Router {
     pub(super) journal: Arc<dyn Journal>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) health: Arc<Health>,
+    pub(super) silences: Arc<Silences>,
     pub(super) stop: Stop,
 }
 
@@ -59,6 +61,7 @@ impl Router {
                     journal: Arc::clone(&self.journal),
                     clock: Arc::clone(&self.clock),
                     health: Arc::clone(&self.health),
+                    silences: Arc::clone(&self.silences),
                 };
                 running.spawn(one.decide(claim));
             }
@@ -80,6 +83,7 @@ struct One {
     journal: Arc<dyn Journal>,
     clock: Arc<dyn Clock>,
     health: Arc<Health>,
+    silences: Arc<Silences>,
 }
 
 impl One {
@@ -103,6 +107,7 @@ impl One {
             }
         }
         let mut routing = self.plan.decide(&event, &facts, now);
+        self.silences.apply(&event, &facts, now, &mut routing);
         routing.keys = further_keys(&event, &facts);
         let reached = reached(&routing);
         if reached != Reached::Somebody && event.kind.went_wrong() {
@@ -132,7 +137,7 @@ impl One {
     }
 
     fn needs(&self, event: &Event) -> Needs {
-        let needs = self.plan.deciding_needs(&event.kind);
+        let needs = self.plan.deciding_needs(&event.kind).union(self.silences.needs(&event.kind, self.clock.now()));
         let unsettled = event.kind.outcome() == Some(TaskOutcome::Unsettled);
         Needs { result: needs.result || unsettled, ..needs }
     }

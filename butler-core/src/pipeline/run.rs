@@ -14,6 +14,7 @@ use super::lookup::FactDesk;
 use super::plan::Plan;
 use super::report::Reporter;
 use super::router::Router;
+use super::silence::Silences;
 use super::supervise::supervise;
 use super::worker::Worker;
 use crate::clock::Clock;
@@ -32,6 +33,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// How everything stands.
     pub health: Arc<Health>,
+    /// What nobody is told of for a while.
+    pub silences: Arc<Silences>,
     /// What may be removed from the journal, and when.
     pub policy: PrunePolicy,
 }
@@ -52,7 +55,7 @@ impl Pipeline {
     /// # Errors
     /// The store can't be asked for the deliveries of sinks that were renamed.
     pub async fn start(parts: Parts, intake: &Intake, queue: IntakeQueue) -> Result<Self, StoreError> {
-        let Parts { plan, journal, clock, health, policy } = parts;
+        let Parts { plan, journal, clock, health, silences, policy } = parts;
         adopt(&plan, &*journal).await?;
         let (intake_stop, stop) = (Stop::new(), Stop::new());
         let alarm = Alarm::new(Arc::clone(&plan), Arc::clone(&clock));
@@ -72,6 +75,7 @@ impl Pipeline {
             journal: Arc::clone(&journal),
             clock: Arc::clone(&clock),
             health: Arc::clone(&health),
+            silences,
             stop: stop.clone(),
         };
         let mut stages = vec![tokio::spawn(supervise("router", Arc::clone(&clock), router, |router| Box::pin(router.run())))];

@@ -145,7 +145,14 @@ impl Setup {
             max_bytes: None,
             slice: 100,
         };
-        let parts = Parts { plan: Arc::new(plan), journal, clock: Arc::new(clock.clone()), health: Arc::clone(&health), policy };
+        let parts = Parts {
+            plan: Arc::new(plan),
+            journal,
+            clock: Arc::new(clock.clone()),
+            health: Arc::clone(&health),
+            silences: Arc::default(),
+            policy,
+        };
         let pipeline = Pipeline::start(parts, &intake, queue).await.unwrap();
         Stage { clock, store, intake, pipeline, health }
     }

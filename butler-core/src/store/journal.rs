@@ -194,6 +194,8 @@ pub struct NewDelivery {
     pub class: Class,
     /// When to give up.
     pub expires: Timestamp,
+    /// Why it is not sent at all. It is settled at once then, and holds nobody up.
+    pub silenced: Option<Suppression>,
 }
 
 /// At most one delivered message per key and window.
@@ -303,6 +305,15 @@ pub enum Suppression {
         held_by: DeliveryId,
         /// When the window closes.
         until: Timestamp,
+    },
+    /// Somebody wants to hear nothing of it for a while.
+    Silence {
+        /// The silence.
+        id: String,
+        /// When it ends.
+        until: Timestamp,
+        /// Why there is one.
+        why: String,
     },
 }
 

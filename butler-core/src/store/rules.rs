@@ -27,8 +27,10 @@ pub(super) fn delivered(receipt: Receipt, fault: Option<String>) -> String {
 }
 
 pub(super) fn suppressed(by: &Suppression) -> String {
-    let Suppression::RateLimit { held_by, until } = by;
-    format!("held back until {until:.0} by the rate limit: delivery {held_by} was sent")
+    match by {
+        Suppression::RateLimit { held_by, until } => format!("held back until {until:.0} by the rate limit: delivery {held_by} was sent"),
+        Suppression::Silence { id, until, why } => format!("held back by the silence {id}, until {until:.0}: {why}"),
+    }
 }
 
 pub(super) fn discarded(why: &str) -> String {

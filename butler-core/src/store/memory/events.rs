@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::ledger::{DeliveryRow, EventRow, Ledger};
 use crate::event::{DedupKey, DeliveryId, Event, EventId, Facts, NewEvent};
-use crate::store::rules::{SIGHTINGS, later};
+use crate::store::rules::{self, SIGHTINGS, later};
 use crate::store::watchers::Wakes;
 use crate::store::{Appended, Claim, ClaimToken, DeliveryRecord, DeliveryState, NewDelivery, Routing, Settled, Sighting};
 
@@ -146,7 +146,7 @@ impl Ledger {
     }
 
     fn add(&mut self, event: EventId, delivery: NewDelivery, now: Timestamp, wakes: &mut Wakes) {
-        let NewDelivery { sink, target, lane, limit, route, class, expires } = delivery;
+        let NewDelivery { sink, target, lane, limit, route, class, expires, silenced } = delivery;
         let id = DeliveryId::of(event, &sink, &target);
         self.last_number += 1;
         let number = self.last_number;
@@ -183,6 +183,9 @@ impl Ledger {
         self.deliveries.insert(number, row);
         if let Some(row) = self.events.get_mut(&event) {
             row.deliveries.push(number);
+        }
+        if let Some(by) = silenced {
+            self.end(number, DeliveryState::Suppressed, rules::suppressed(&by), now, wakes);
         }
     }
 

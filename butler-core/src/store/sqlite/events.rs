@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::lanes;
-use super::values::{digest, from_json, from_json_or_default, json, later, micros, small, time, uuid};
+use super::values::{digest, from_json, from_json_or_default, json, later, micros, small, state_code, time, uuid};
 use super::writer::{Write, failed};
 use crate::event::{Body, Class, DedupKey, DeliveryId, Event, EventId, Facts, Kind, NewEvent};
-use crate::store::rules::SIGHTINGS;
-use crate::store::{Appended, Claim, ClaimToken, NewDelivery, Routing, Settled, StoreError};
+use crate::store::rules::{self, SIGHTINGS};
+use crate::store::{Appended, Claim, ClaimToken, DeliveryState, NewDelivery, Routing, Settled, StoreError};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -256,17 +256,19 @@ pub(super) fn route(write: &mut Write<'_>, token: ClaimToken, routing: Routing, 
 }
 
 fn insert_delivery(write: &mut Write<'_>, event: EventId, seq: i64, delivery: &NewDelivery, now: i64) -> Result<()> {
-    let NewDelivery { sink, target, lane, limit, route, class, expires } = delivery;
+    let NewDelivery { sink, target, lane, limit, route, class, expires, silenced } = delivery;
     let id = DeliveryId::of(event, sink, target);
-    let lane = lane.as_deref().map(digest);
-    let is_head = lanes::is_free(write.connection, lane.as_ref())?;
+    let lane = lane.as_deref().filter(|_| silenced.is_none()).map(digest);
+    let is_head = silenced.is_none() && lanes::is_free(write.connection, lane.as_ref())?;
+    let (state, settled) = silenced.as_ref().map_or((DeliveryState::Pending, None), |_| (DeliveryState::Suppressed, Some(now)));
+    let detail = silenced.as_ref().map(rules::suppressed).unwrap_or_default();
     let limit_key = limit.as_ref().map(|limit| digest(&limit.key));
     let window = limit.as_ref().map(|limit| i64::try_from(limit.window.as_micros()).unwrap_or(i64::MAX));
     write
         .connection
         .prepare_cached(
-            "INSERT INTO deliveries (id, event, sink, target, route, lane, limit_key, limit_window, class, created, due, expires, head)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11, ?12) ON CONFLICT (id) DO NOTHING",
+            "INSERT INTO deliveries (id, event, sink, target, route, lane, limit_key, limit_window, class, created, due, expires, head, state, settled, detail)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11, ?12, ?13, ?14, ?15) ON CONFLICT (id) DO NOTHING",
         )
         .and_then(|mut statement| {
             let class = i64::from(*class == Class::Metric);
@@ -283,7 +285,10 @@ fn insert_delivery(write: &mut Write<'_>, event: EventId, seq: i64, delivery: &N
                 class,
                 now,
                 micros(*expires),
-                is_head
+                is_head,
+                state_code(state),
+                settled,
+                detail
             ])
         })
         .map_err(|e| failed(&e))?;

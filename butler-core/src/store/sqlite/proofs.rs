@@ -112,6 +112,7 @@ async fn deliver(bench: &Bench, text: &str) {
             route: String::new(),
             class: crate::event::Class::Alert,
             expires: jiff::Timestamp::MAX,
+            silenced: None,
         };
         bench.store.route(claim.token, Routing { deliveries: vec![delivery], ..Routing::default() }).await.unwrap();
     }

@@ -204,6 +204,7 @@ pub(super) fn to(target: &str) -> NewDelivery {
         route: "all".into(),
         class: Class::Alert,
         expires: event().at + SignedDuration::from_hours(24),
+        silenced: None,
     }
 }
 

@@ -79,7 +79,7 @@ macro_rules! store_suite {
                 // route, add_facts
                 routing_stores_all_of_the_decision, an_event_is_routed_once, keys_of_the_routing_are_recognised,
                 keys_of_the_routing_tell_executions_apart, of_deliveries_with_one_id_the_first_counts,
-                an_event_may_go_nowhere, routing_is_told_to_watchers, facts_found_later_are_leased,
+                what_is_silenced_is_suppressed_at_once, an_event_may_go_nowhere, routing_is_told_to_watchers, facts_found_later_are_leased,
                 // lease, release
                 deliveries_are_leased_once_and_oldest_first, a_lane_goes_one_after_the_other, whatever_ends_a_delivery_frees_its_lane,
                 deliveries_without_a_lane_do_not_wait, a_lane_is_one_for_all_sinks, a_head_that_is_overtaken_waits_beside_its_lane,

@@ -1,9 +1,9 @@
 //! `route` and `add_facts`: the decision is stored whole, once.
 
 use super::StoreHarness;
-use super::desk::{Desk, MINUTE, event, exact, keyed, near, ok, sink, to};
+use super::desk::{Desk, MINUTE, event, exact, in_lane, keyed, near, ok, sink, to};
 use crate::event::{Class, DeliveryId, Fact, Facts, Kind, NewEvent, Owner, SinkName, TaskOutcome, TaskType};
-use crate::store::{Appended, DeliveryState, Interest, Limit, NewDelivery, RouteNote, Routing, Settled};
+use crate::store::{Appended, DeliveryState, Interest, Limit, NewDelivery, RouteNote, Routing, Settled, Suppression};
 
 fn owner(name: &str) -> Facts {
     Facts { owner: Fact::Known(Owner { name: name.to_owned(), ..Owner::default() }), ..Facts::default() }
@@ -78,6 +78,22 @@ pub async fn of_deliveries_with_one_id_the_first_counts<H: StoreHarness>() {
     let routes: Vec<_> = desk.records().await.into_iter().map(|record| (record.target.to_string(), record.route)).collect();
     assert_eq!(routes, [("a".to_owned(), "all".to_owned()), ("b".to_owned(), "all".to_owned())]);
     assert!(desk.lease().await.iter().all(|lease| lease.limit.is_none()));
+}
+
+/// What is silenced is settled at once: it is listed with the reason, holds nobody up, and can be sent after all.
+pub async fn what_is_silenced_is_suppressed_at_once<H: StoreHarness>() {
+    let desk = Desk::<H>::start().await;
+    let by = Suppression::Silence { id: "upgrade".into(), until: desk.after(MINUTE), why: "we know".into() };
+    desk.deliver(vec![NewDelivery { silenced: Some(by), ..in_lane() }]).await;
+    let record = desk.records().await.remove(0);
+    assert_eq!((record.state, record.settled, record.attempts), (DeliveryState::Suppressed, Some(desk.now()), 0));
+    assert!(record.detail.contains("silence upgrade") && record.detail.ends_with(": we know"), "{}", record.detail);
+    assert!(desk.lease().await.is_empty());
+    // The next of its lane goes at once.
+    let next = desk.deliver(vec![in_lane()]).await;
+    assert_eq!(desk.lease_one().await.event.id, next);
+    assert!(ok(desk.journal().revive(record.id, desk.after(MINUTE)).await));
+    assert_eq!(desk.lease_one().await.token.delivery, record.id);
 }
 
 /// A decision without deliveries is one.

@@ -128,6 +128,7 @@ impl Destination {
             route: "route".into(),
             class: if self.is_metric { Class::Metric } else { Class::Alert },
             expires: now + SignedDuration::from_secs(self.seconds),
+            silenced: None,
         }
     }
 }
