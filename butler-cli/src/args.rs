@@ -1,9 +1,13 @@
 //! The arguments; their comments are the help.
 
+mod silences;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use silences::{AddSilence, Silences, SilencesWhat};
 
 /// Butler for Qlik Sense: no failed reload goes unnoticed.
 ///
@@ -58,6 +62,8 @@ pub(crate) enum Command {
     Deliveries(Deliveries),
     /// Lists the tasks of Qlik Sense and starts them, through a running Butler.
     Tasks(Tasks),
+    /// Lists, makes and ends silences: for a while, nobody is told of what is known already.
+    Silences(Silences),
     /// How a running Butler stands.
     Status(Status),
     /// Ends with 0 if a running Butler answers within two seconds, else with 1: what a container's health check wants.
@@ -220,6 +226,8 @@ pub(crate) enum EventsWhat {
         /// Its id, the start of it, or `latest`.
         id: String,
     },
+    /// What happens from now on, as it happens; ends when the Butler does, or with Ctrl-C.
+    Follow,
     /// What was received but not taken, and why.
     Rejected,
 }
@@ -453,6 +461,7 @@ mod tests {
             "butler-cli tasks list --site prod",
             "butler-cli tasks start e959f40a-67be-4a5b-ae83-a292f96ba078 x --tag nightly --property a=b=c --set ns/k/y=v=w --ttl 1h",
             "butler-cli tasks start --tag nightly",
+            "butler-cli silences add --for 2h --why upgrade --event reload_task.* --property a=b --from 2026-03-01T22:00:00Z",
         ] {
             assert_eq!(parse(good), Ok(()), "{good}");
         }
@@ -471,6 +480,9 @@ mod tests {
             "butler-cli tasks start x --set /b=c",
             "butler-cli tasks start x --ttl 1h",
             "butler-cli tasks start x --set a/b=c --ttl 10",
+            "butler-cli silences add --why upgrade",
+            "butler-cli silences add --for 2h",
+            "butler-cli silences add --for 2h --why upgrade --event reload",
             "butler-cli status --output xml",
         ] {
             assert!(parse(bad).is_err(), "{bad}");

@@ -79,6 +79,34 @@ impl Client {
         self.answer(request).await
     }
 
+    pub(crate) async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, Exit> {
+        self.answer(self.http.delete(self.url(path)?)).await
+    }
+
+    /// Reads a stream of server-sent events to its end, and hands over what each says.
+    pub(crate) async fn follow(&self, path: &str, mut each: impl FnMut(&str)) -> Result<(), Exit> {
+        let base = &self.base;
+        // It lasts for as long as the Butler does.
+        const FOR_GOOD: Duration = Duration::from_hours(24 * 365);
+        let unreachable = |error: reqwest::Error| Exit::unavailable(format!("no Butler answers at {base} ({})", root_cause(&error)));
+        let mut response = self.http.get(self.url(path)?).timeout(FOR_GOOD).send().await.map_err(unreachable)?;
+        if !response.status().is_success() {
+            return Err(Exit::unavailable(format!("{base} answered {}", response.status())));
+        }
+        let mut text = Vec::new();
+        while let Some(more) = response.chunk().await.map_err(unreachable)? {
+            text.extend_from_slice(&more);
+            while let Some(end) = text.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = text.drain(..=end).collect();
+                let line = String::from_utf8_lossy(&line);
+                if let Some(data) = line.strip_prefix("data:") {
+                    each(data.trim());
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn url(&self, path: &str) -> Result<reqwest::Url, Exit> {
         let url: Option<reqwest::Url> = format!("{}{path}", self.base).parse().ok();
         url.filter(|url| matches!(url.scheme(), "http" | "https") && url.path() == path)

@@ -64,6 +64,7 @@ impl Program {
             Command::Events(events) => on_runtime(commands::events::run(&global, &events)),
             Command::Deliveries(deliveries) => on_runtime(commands::deliveries::run(&global, &deliveries)),
             Command::Tasks(tasks) => on_runtime(commands::tasks::run(&global, &tasks)),
+            Command::Silences(silences) => on_runtime(commands::silences::run(&global, &silences)),
             Command::Status(status) => on_runtime(commands::status::run(&global, &status)),
             Command::Healthcheck(health) => on_runtime(commands::healthcheck::run(&global, &health)),
             Command::Render(render) => on_runtime(commands::render::run(&global, &render)),

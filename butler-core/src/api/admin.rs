@@ -47,7 +47,11 @@ pub(super) fn routes() -> Router<ApiState> {
         .route("/api/deliveries/{id}/retry", post(retry))
         .route("/api/deliveries/{id}/discard", post(discard))
         .route_layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT));
-    let routes = routes.merge(super::about::routes()).merge(super::metrics::routes()).merge(super::silences::routes());
+    let routes = routes
+        .merge(super::about::routes())
+        .merge(super::metrics::routes())
+        .merge(super::silences::routes())
+        .merge(super::stream::routes());
     #[cfg(feature = "qlik")]
     let routes = routes.merge(super::tasks::routes());
     routes.method_not_allowed_fallback(async || Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "this can't be asked in this way"))

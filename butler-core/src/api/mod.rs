@@ -16,6 +16,7 @@
 //! | `GET /api/deliveries/ID` | a delivery and its attempts ([`DeliveryDetails`](answers::DeliveryDetails)) |
 //! | `POST /api/deliveries/ID/retry` | makes a dead, suppressed or discarded delivery due again |
 //! | `POST /api/deliveries/ID/discard` | gives up a pending delivery, for the reason in `{ "why": "..." }` |
+//! | `GET /api/stream` | what happens, as it happens, as server-sent events ([`Happening`](crate::pipeline::Happening)) |
 //! | `GET /api/silences` | what nobody is told of for a while; `ended=true` for those that are over too ([`Silence`](crate::pipeline::Silence)) |
 //! | `POST /api/silences` | makes one ([`NewSilence`](crate::pipeline::NewSilence)) |
 //! | `DELETE /api/silences/ID` | ends one |
@@ -41,6 +42,7 @@ mod problem;
 mod server;
 mod silences;
 mod state;
+mod stream;
 #[cfg(feature = "qlik")]
 mod tasks;
 #[cfg(test)]

@@ -11,9 +11,9 @@ use crate::config::{Config, EndpointsConfig};
 use crate::pipeline::{Health, Plan, SilenceDesk};
 #[cfg(feature = "qlik")]
 use crate::qlik::start::Starter;
-use crate::source::IntakeCounters;
 #[cfg(feature = "mqtt")]
 use crate::source::mqtt_in::MqttPublisher;
+use crate::source::{IntakeCounters, Stop};
 use crate::store::{DeliveryRecord, DeliveryState, Store};
 
 /// What the API tells of, and what it can do. Cheap to clone.
@@ -50,6 +50,8 @@ pub struct ApiParts {
 pub struct ApiServices {
     /// The configuration, to be shown.
     pub config: Option<Config>,
+    /// Tells streams that they are to end.
+    pub stop: Stop,
     /// Makes and ends silences.
     pub silences: Option<Arc<SilenceDesk>>,
     /// Which endpoints of `/v4` there are.

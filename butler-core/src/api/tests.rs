@@ -13,7 +13,7 @@ use super::{ApiParts, ApiServices, ApiState, Server};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::event::{Body, Class, DeliveryId, EventId, Kind, NewEvent, SinkName, TaskEvent, TaskOutcome};
-use crate::pipeline::{Health, Plan};
+use crate::pipeline::{Happening, Health, Plan, SilenceDesk};
 use crate::sink::{DeliveryError, Reason};
 use crate::source::{Datagram, Intake, Stop};
 use crate::store::sqlite::{SqliteSettings, SqliteStore};
@@ -45,16 +45,22 @@ async fn serve() -> Served {
     let (intake, _queue) = Intake::channel();
     let health = Arc::new(Health::default());
     let plan = Arc::new(Plan { sinks, ..Plan::default() });
+    let stop = Stop::new();
     let state = ApiState::new(ApiParts {
         store: Arc::clone(&store) as _,
         plan,
         intake: Arc::clone(intake.counters()),
         health: Arc::clone(&health),
         clock: Arc::new(clock.clone()),
-        services: ApiServices { config: Config::from_toml("sites.prod.host = 'sense'", "").ok(), ..ApiServices::default() },
+        services: ApiServices {
+            config: Config::from_toml("sites.prod.host = 'sense'", "").ok(),
+            stop: stop.clone(),
+            silences: Some(Arc::new(SilenceDesk::open(Arc::clone(&store) as _, Arc::new(clock.clone())).await.unwrap())),
+            ..ApiServices::default()
+        },
     });
     let server = Server::bind("127.0.0.1:0").await.unwrap();
-    let (address, stop) = (server.address(), Stop::new());
+    let address = server.address();
     let server = tokio::spawn(server.serve(state, stop.clone()));
     Served { address, store, clock, health, intake, stop, server, _folder: folder }
 }
@@ -282,6 +288,62 @@ async fn figures_for_prometheus_are_those_of_now() {
         let family = name.trim_end_matches("_total").trim_end_matches("_info");
         assert!(text.contains(&format!("# HELP {family} ")) && text.contains(&format!("# TYPE {family} ")), "{family}");
     }
+}
+
+#[tokio::test]
+async fn whoever_watches_is_told_what_happens_until_the_end() {
+    let served = serve().await;
+    let mut stream = TcpStream::connect(served.address).await.unwrap();
+    stream.write_all(b"GET /api/stream HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    let mut text = String::new();
+    let mut buffer = [0; 4096];
+    let mut until = async |part: &str| {
+        let reading = async {
+            while !text.contains(part) {
+                let count = stream.read(&mut buffer).await.unwrap();
+                assert!(count > 0, "it ended: {text}");
+                text.push_str(std::str::from_utf8(&buffer[..count]).unwrap());
+            }
+        };
+        tokio::time::timeout(PATIENCE, reading).await.unwrap_or_else(|_| panic!("no {part}"));
+    };
+    until("content-type: text/event-stream").await;
+    let event = EventId(uuid::Uuid::from_u128(7));
+    served.health.feed().tell(|| [Happening::Routed { event, deliveries: 2, silenced: 1 }]);
+    until(&format!("data: {{\"what\":\"routed\",\"event\":\"{event}\",\"deliveries\":2,\"silenced\":1}}\n\n")).await;
+    // One who does not read misses something, and is told how much.
+    served.health.feed().tell(|| std::iter::repeat_n(Happening::Routed { event, deliveries: 0, silenced: 0 }, 5000));
+    until("data: {\"what\":\"missed\",\"count\":").await;
+    served.stop.cancel();
+    tokio::time::timeout(PATIENCE, served.server).await.expect("the server ends").unwrap();
+}
+
+#[tokio::test]
+async fn silences_are_made_listed_and_ended() {
+    let served = serve().await;
+    let until = served.clock.now() + SignedDuration::from_hours(1);
+    let wanted = serde_json::json!({ "events": ["reload_task.*"], "when": { "task": ["Reload *"] }, "sinks": ["ops"], "until": until, "why": "an upgrade" });
+    let Answer(status, _, made) = served.command("/api/silences", &wanted.to_string()).await;
+    assert_eq!((status, &made["why"], &made["until"]), (201, &"an upgrade".into(), &serde_json::json!(until)), "{made}");
+    assert_eq!(served.ask("/api/silences").await, Value::Array(vec![made.clone()]));
+    for (wrong, words) in [
+        (r#"{ "why": "x" }"#, "a silence needs an end"),
+        (&format!("{{ \"until\": \"{until}\" }}"), "a silence needs a reason"),
+        (r#"{ "sinks": ["opps"] }"#, "there is no sink `opps`"),
+        (r#"{ "events": ["reload"] }"#, "`reload` is no event kind"),
+        (r#"{ "when": { "tasks": [] } }"#, "unknown field `tasks`"),
+    ] {
+        let Answer(status, _, problem) = served.command("/api/silences", wrong).await;
+        assert_eq!(status, 400, "{problem}");
+        assert!(problem["error"].as_str().is_some_and(|error| error.contains(words)), "{problem}");
+    }
+    let path = format!("/api/silences/{}", made["id"].as_str().unwrap());
+    let end = format!("DELETE {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    assert_eq!(served.send(&end).await.0, 200);
+    assert_eq!(served.ask("/api/silences").await, Value::Array(Vec::new()));
+    assert_eq!(served.ask("/api/silences?ended=true").await[0]["id"], made["id"]);
+    let end = "DELETE /api/silences/nobody HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    assert_eq!(served.send(end).await.0, 404);
 }
 
 #[tokio::test]

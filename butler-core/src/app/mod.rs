@@ -341,6 +341,7 @@ impl Builder {
             let stop = crate::source::Stop::new();
             let services = api::ApiServices {
                 config: Some(config),
+                stop: stop.clone(),
                 silences: Some(Arc::clone(&desk)),
                 endpoints: settings.endpoints,
                 rate_limit: settings.rate_limit,

@@ -6,11 +6,15 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::feed::Feed;
 use crate::event::{EventId, SinkName, SiteName, SourceName};
 
-/// How everything stands. The stages write, whoever wants to know takes a report.
+/// How everything stands, and what happens. The stages write, whoever wants to know takes a report, or watches.
 #[derive(Debug, Default)]
-pub struct Health(Mutex<HealthReport>);
+pub struct Health {
+    report: Mutex<HealthReport>,
+    feed: Feed,
+}
 
 /// A picture of how everything stands.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -81,12 +85,18 @@ pub struct SiteHealth {
 impl Health {
     /// Changes the picture; `write` must not block.
     pub fn update(&self, write: impl FnOnce(&mut HealthReport)) {
-        write(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        write(&mut self.report.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// What happens.
+    #[must_use]
+    pub fn feed(&self) -> &Feed {
+        &self.feed
     }
 
     /// The picture now.
     #[must_use]
     pub fn report(&self) -> HealthReport {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.report.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

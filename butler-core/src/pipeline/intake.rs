@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::alarm::Alarm;
+use super::feed::Happening;
 use super::health::Health;
 use crate::clock::Clock;
 use crate::event::NewEvent;
@@ -86,6 +87,7 @@ impl IntakeStage {
             match self.journal.append(self.held.events.clone()).await {
                 Ok(appended) => {
                     self.queue.counters().count_appended(&appended);
+                    self.tell(&appended);
                     self.held.answer(&appended);
                     if !is_first {
                         tracing::info!("The store takes events again.");
@@ -106,6 +108,17 @@ impl IntakeStage {
                 }
             }
         }
+    }
+
+    /// Tells those who watch what is new.
+    fn tell(&self, appended: &[Appended]) {
+        let accepted = |(event, appended): (&NewEvent, &Appended)| match appended {
+            Appended::New(id) => {
+                Some(Happening::Accepted { event: *id, kind: event.kind.clone(), site: event.site.clone(), source: event.source.clone() })
+            }
+            Appended::Duplicate(_) => None,
+        };
+        self.health.feed().tell(|| self.held.events.iter().zip(appended).filter_map(accepted).collect::<Vec<_>>());
     }
 
     fn refused(&self, error: &Arc<StoreError>) {

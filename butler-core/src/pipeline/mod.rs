@@ -14,6 +14,7 @@ mod batch;
 #[cfg(test)]
 mod batch_tests;
 mod breaker;
+mod feed;
 mod health;
 mod housekeeping;
 mod intake;
@@ -35,6 +36,7 @@ mod tests;
 mod trouble_tests;
 mod worker;
 
+pub use feed::{Feed, Happening, Outcome};
 pub use health::{Health, HealthReport, SinkHealth, SiteHealth, SourceHealth, Unrouted};
 pub(crate) use plan::FALLBACK;
 pub use plan::{Budgets, KindPattern, Matcher, ParsePatternError, Plan, RetryPolicy, Route, SinkPlan, SitePlan};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 
+use super::feed::Happening;
 use super::health::{Health, Unrouted};
 use super::lookup::look_up;
 use super::plan::{FALLBACK, Plan};
@@ -165,8 +166,9 @@ impl One {
     }
 
     async fn store(&self, token: ClaimToken, routing: Routing) {
+        let (deliveries, silenced) = (routing.deliveries.len(), routing.deliveries.iter().filter(|one| one.silenced.is_some()).count());
         match self.journal.route(token, routing).await {
-            Ok(Settled::Done) => {}
+            Ok(Settled::Done) => self.health.feed().tell(|| [Happening::Routed { event: token.event, deliveries, silenced }]),
             Ok(Settled::Stale) => tracing::warn!(event = %token.event, "Deciding took longer than the claim; somebody else has decided."),
             Err(error) => {
                 tracing::error!(event = %token.event, %error, "A decision can't be stored; the event is claimed again when its claim runs out.");

@@ -7,6 +7,8 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
+use super::feed::{Happening, Outcome};
+use super::health::Health;
 use crate::clock::Clock;
 use crate::event::SinkName;
 use crate::sink::DeliveryError;
@@ -23,6 +25,7 @@ pub(super) struct Settler {
     name: SinkName,
     journal: Arc<dyn Journal>,
     clock: Arc<dyn Clock>,
+    health: Arc<Health>,
     ended: Settlements,
     /// The commit under way, with what it carries.
     commit: Option<Commit>,
@@ -37,8 +40,8 @@ impl fmt::Debug for Settler {
 }
 
 impl Settler {
-    pub(super) fn new(name: SinkName, journal: Arc<dyn Journal>, clock: Arc<dyn Clock>) -> Self {
-        Self { name, journal, clock, ended: Vec::new(), commit: None, under_way: 0, is_failing: false }
+    pub(super) fn new(name: SinkName, journal: Arc<dyn Journal>, clock: Arc<dyn Clock>, health: Arc<Health>) -> Self {
+        Self { name, journal, clock, health, ended: Vec::new(), commit: None, under_way: 0, is_failing: false }
     }
 
     pub(super) fn add(&mut self, token: LeaseToken, settlement: Settlement) {
@@ -86,6 +89,8 @@ impl Settler {
         self.is_failing = false;
         match result {
             Ok(results) => {
+                let done = copies.iter().zip(&results).filter(|(_, how)| **how == Settled::Done);
+                self.health.feed().tell(|| done.map(|((token, settlement), _)| tried(&self.name, token, settlement)).collect::<Vec<_>>());
                 let stale = results.iter().filter(|r| **r == Settled::Stale).count();
                 if stale > 0 {
                     tracing::warn!(sink = %self.name, stale, "Some attempts took longer than their lease; they may be repeated.");
@@ -103,6 +108,17 @@ impl Settler {
             }
         }
     }
+}
+
+/// What those who watch are told of a settlement.
+fn tried(sink: &SinkName, token: &LeaseToken, settlement: &Settlement) -> Happening {
+    let (outcome, why) = match settlement {
+        Settlement::Delivered { fault, .. } => (Outcome::Delivered, fault.clone()),
+        Settlement::Retry { error, .. } => (Outcome::Retry, Some(error.message.clone())),
+        Settlement::Dead { error } => (Outcome::Dead, Some(error.message.clone())),
+        Settlement::Suppressed(_) => (Outcome::Suppressed, None),
+    };
+    Happening::Tried { delivery: token.delivery, sink: sink.clone(), outcome, why }
 }
 
 /// The same settlement once more; of an error what is stored, which is all but its source.

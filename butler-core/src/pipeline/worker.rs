@@ -63,7 +63,7 @@ impl Worker {
     pub(super) fn new(attempts: Attempts, journal: Arc<dyn Journal>, health: Arc<Health>, reporter: Reporter, stop: Stop) -> Self {
         let clock = Arc::clone(&attempts.clock);
         Self {
-            settler: Settler::new(attempts.name.clone(), Arc::clone(&journal), Arc::clone(&clock)),
+            settler: Settler::new(attempts.name.clone(), Arc::clone(&journal), Arc::clone(&clock), Arc::clone(&health)),
             max_batch: attempts.sink.sink.max_batch().max(1),
             attempts: Arc::new(attempts),
             journal,

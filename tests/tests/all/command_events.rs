@@ -1,6 +1,6 @@
 //! `send`, `events` and `status`, against a running Butler.
 
-use butler_tests::{Proc, World, api, ending, eventually};
+use butler_tests::{Proc, Sender, World, a_failure, api, ending, eventually};
 use insta::assert_snapshot;
 use serde_json::Value;
 
@@ -214,4 +214,33 @@ async fn send_makes_a_realistic_event_of_every_option() {
     assert!(output.ends_with("... and 2 more\n"), "{output}");
     // Each is an execution of its own, so none is a repetition.
     world.hook.wait_for(6).await;
+}
+
+#[tokio::test]
+async fn whoever_follows_sees_what_happens_until_the_end() {
+    let world = World::new(PROGRAM).await;
+    world.configure("");
+    let mut butler = world.serve().await;
+    let following = world.run(&["events", "follow"]).about(&butler).ready();
+    // It is told only of what happens once it watches.
+    let failing = async {
+        for number in 1.. {
+            Sender::to(&butler).failed(a_failure(number as u128));
+            world.received(number).await;
+        }
+    };
+    let mut follower = tokio::select! {
+        follower = following => follower,
+        () = failing => unreachable!("it goes on for ever"),
+    };
+    Sender::to(&butler).failed(a_failure(0));
+    eventually("all lines", async || {
+        let said = follower.output();
+        let parts = ["event     ", "task.failed at prod, told by udp", "routed    ", " to 1 destination", " by hook delivered"];
+        parts.iter().all(|part| said.contains(part)).then_some(())
+    })
+    .await;
+    butler.press_ctrl_c().await;
+    assert!(butler.ended().await.success());
+    assert!(follower.ended().await.success());
 }

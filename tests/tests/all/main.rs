@@ -28,6 +28,7 @@ mod reconcile;
 mod restarts;
 mod scripts;
 mod secrets;
+mod silences;
 mod simulate;
 mod task_watch;
 mod tasks_start;
