@@ -9,11 +9,12 @@ use serde::Deserialize;
 use super::ApiState;
 use super::admin::{Answer, query};
 use super::answers::Version;
+use super::auth::require;
 use super::problem::Refusal;
-use crate::config::ShownConfig;
+use crate::config::{Scope, ShownConfig};
 
 pub(super) fn routes() -> Router<ApiState> {
-    Router::new().route("/api/version", get(version)).route("/api/config", get(config))
+    Router::new().route("/api/version", get(version)).route("/api/config", get(config).route_layer(require(Scope::Admin)))
 }
 
 async fn version() -> Json<Version> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{StatusCode, Uri, header};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use jiff::SignedDuration;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -16,7 +16,9 @@ use tower_http::timeout::TimeoutLayer;
 
 use super::ApiState;
 use super::answers::{DeliveryDetails, EventDetails, IntakeStatus, ListedDelivery, Readiness, Status};
+use super::auth::{Caller, require};
 use super::problem::Refusal;
+use crate::config::Scope;
 use crate::event::{DeliveryId, EventId, SinkName};
 use crate::pipeline::RetryPolicy;
 use crate::source::Rejection;
@@ -34,19 +36,23 @@ const LONGEST_REASON: usize = 500;
 pub(super) type Answer<T> = Result<Json<T>, Refusal>;
 
 pub(super) fn routes() -> Router<ApiState> {
-    let routes = Router::new()
+    let open = Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/health", get(async || Json(json!({ "statusCode": 200, "status": "ok" }))))
-        .route("/readyz", get(ready))
+        .route("/readyz", get(ready));
+    let read = Router::new()
         .route("/api/status", get(status))
         .route("/api/events", get(events))
         .route("/api/events/{id}", get(event))
         .route("/api/rejections", get(rejections))
         .route("/api/deliveries", get(deliveries))
         .route("/api/deliveries/{id}", get(delivery))
+        .route_layer(require(Scope::Read));
+    let change = Router::new()
         .route("/api/deliveries/{id}/retry", post(retry))
         .route("/api/deliveries/{id}/discard", post(discard))
-        .route_layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT));
+        .route_layer(require(Scope::Admin));
+    let routes = open.merge(read).merge(change).route_layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT));
     let routes = routes
         .merge(super::about::routes())
         .merge(super::metrics::routes())
@@ -62,10 +68,14 @@ pub(super) fn unknown(uri: &Uri) -> Refusal {
     Refusal::not_found(format!("there is nothing at `{}`", uri.path()))
 }
 
-async fn ready(State(state): State<ApiState>) -> (StatusCode, Json<Readiness>) {
+async fn ready(State(state): State<ApiState>, Extension(caller): Extension<Caller>) -> (StatusCode, Json<Readiness>) {
     let report = state.health().report();
     let ready = report.is_ready();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    // Whether is for everybody, why for those who may see the rest as well.
+    if !caller.may(Scope::Read) {
+        return (status, Json(Readiness { ready, store: None, sources: BTreeMap::new() }));
+    }
     let deaf = report.sources.into_iter().filter_map(|(name, source)| Some((name, source.error?)));
     (status, Json(Readiness { ready, store: report.store.map(|(_, why)| why), sources: deaf.collect() }))
 }

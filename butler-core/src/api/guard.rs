@@ -7,39 +7,31 @@ use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::Request;
 use axum::http::header::{HOST, ORIGIN};
-use axum::http::{HeaderMap, Method};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, Method, StatusCode};
 
-use super::problem::Refusal;
+use super::denial::Denial;
 
 /// The address at which a connection arrived.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Arrived(pub(super) SocketAddr);
 
-/// Lets a request through, or refuses it.
-pub(super) async fn check(request: Request, next: Next) -> Response {
+/// Refuses what a foreign page led here.
+pub(super) fn check(request: &Request) -> Result<(), Denial> {
     let at = request.extensions().get::<Arrived>().map(|Arrived(at)| *at);
     // Of a connection about which nothing is known the worst is assumed.
     let on_loopback = at.is_none_or(|at| at.ip().to_canonical().is_loopback());
-    match judge(request.method(), request.headers(), on_loopback) {
-        Ok(()) => next.run(request).await,
-        Err(refusal) => {
-            tracing::warn!(method = %request.method(), path = request.uri().path(), ?refusal, "A request to the API was turned away.");
-            refusal.into_response()
-        }
-    }
+    judge(request.method(), request.headers(), on_loopback)
 }
 
-fn judge(method: &Method, headers: &HeaderMap, on_loopback: bool) -> Result<(), Refusal> {
+fn judge(method: &Method, headers: &HeaderMap, on_loopback: bool) -> Result<(), Denial> {
     let mut hosts = headers.get_all(HOST).iter();
     let host = match (hosts.next().map(|host| host.to_str()), hosts.next()) {
         (Some(Ok(host)), None) => host,
-        _ => return Err(Refusal::bad_request("the request has to have one `Host`")),
+        _ => return Err(Denial::new(StatusCode::BAD_REQUEST, "the request has to have one `Host`")),
     };
     if on_loopback && !is_this_machine(host) {
         let remedy = "Ask for localhost or 127.0.0.1; a proxy on this machine has to set `Host` to one of them.";
-        return Err(Refusal::forbidden("the `Host` of the request is not this machine").remedy(remedy));
+        return Err(Denial::new(StatusCode::FORBIDDEN, "the `Host` of the request is not this machine").remedy(remedy));
     }
     if method.is_safe() {
         return Ok(());
@@ -50,7 +42,7 @@ fn judge(method: &Method, headers: &HeaderMap, on_loopback: bool) -> Result<(), 
     if headers.get(ORIGIN).map(text).is_some_and(|origin| foreign(&origin))
         || headers.get("sec-fetch-site").map(text).is_some_and(|site| crosses(&site))
     {
-        return Err(Refusal::forbidden("a web page from elsewhere may not change anything here"));
+        return Err(Denial::new(StatusCode::FORBIDDEN, "a web page from elsewhere may not change anything here"));
     }
     Ok(())
 }

@@ -15,7 +15,9 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::ApiState;
+use super::auth::require;
 use super::problem::Refusal;
+use crate::config::Scope;
 use crate::pipeline::HealthReport;
 use crate::store::JournalStats;
 
@@ -26,7 +28,7 @@ type Gauges = Family<Labels, Gauge<i64, AtomicI64>>;
 type Times = Family<Labels, Gauge<f64, AtomicU64>>;
 
 pub(super) fn routes() -> Router<ApiState> {
-    Router::new().route("/metrics", get(metrics))
+    Router::new().route("/metrics", get(metrics).route_layer(require(Scope::Read)))
 }
 
 async fn metrics(State(state): State<ApiState>) -> Result<Response, Refusal> {

@@ -36,7 +36,11 @@
 mod about;
 mod admin;
 pub mod answers;
+mod auth;
+mod denial;
+mod front;
 mod guard;
+mod log;
 mod metrics;
 mod problem;
 mod server;
@@ -50,6 +54,7 @@ mod tasks;
 mod tests;
 mod v4;
 
+pub use auth::{Access, Caller, Who};
 pub use server::{ApiError, Server};
 pub use state::{ApiParts, ApiServices, ApiState};
 pub use v4::Messaging;

@@ -29,10 +29,6 @@ impl Refusal {
         Self::new(StatusCode::BAD_REQUEST, error)
     }
 
-    pub(super) fn forbidden(error: impl Into<String>) -> Self {
-        Self::new(StatusCode::FORBIDDEN, error)
-    }
-
     pub(super) fn not_found(error: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, error)
     }

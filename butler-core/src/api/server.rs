@@ -20,7 +20,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tower::Service;
 
-use super::{ApiState, admin, guard, v4};
+use super::auth::Access;
+use super::{ApiState, admin, front, guard, v4};
 use crate::listen::{Setting, remedy};
 use crate::source::Stop;
 
@@ -54,6 +55,7 @@ pub enum ApiError {
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
+    access: Access,
 }
 
 impl Server {
@@ -65,9 +67,15 @@ impl Server {
         let bound = async {
             let listener = TcpListener::bind(listen).await?;
             let address = listener.local_addr()?;
-            Ok(Self { listener, address })
+            Ok(Self { listener, address, access: Access::default() })
         };
         bound.await.map_err(|why| ApiError::Bind { address: listen.to_owned(), remedy: remedy(&SETTING, listen, &why), why })
+    }
+
+    /// Lets those in whom `access` lets in; without it, whoever connects from this machine.
+    #[must_use]
+    pub fn admitting(self, access: Access) -> Self {
+        Self { access, ..self }
     }
 
     /// Where it listens.
@@ -81,7 +89,7 @@ impl Server {
     /// # Cancellation
     /// Dropping the future ends every connection at once.
     pub async fn serve(self, state: ApiState, stop: Stop) {
-        let app = app(state);
+        let app = app(state, self.access);
         let permits = Arc::new(Semaphore::new(MOST_CONNECTIONS));
         let ending = GracefulShutdown::new();
         // Connections end with the server: the set aborts what it holds.
@@ -119,10 +127,10 @@ impl Server {
     }
 }
 
-fn app(state: ApiState) -> Router {
+fn app(state: ApiState, access: Access) -> Router {
     let admin = admin::routes().layer(axum::middleware::map_response(harden));
     let all = admin.merge(v4::routes(&state)).fallback(unknown);
-    all.layer(axum::middleware::from_fn(guard::check)).with_state(state)
+    all.layer(axum::middleware::from_fn_with_state(access, front::pass)).with_state(state)
 }
 
 /// An address that nothing stands at is answered as its neighbours answer.

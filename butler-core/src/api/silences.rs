@@ -2,20 +2,24 @@
 
 use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, Uri};
-use axum::routing::{delete, get};
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 
 use super::ApiState;
 use super::admin::{Answer, body, query};
+use super::auth::require;
 use super::problem::Refusal;
+use crate::config::Scope;
 use crate::pipeline::{NewSilence, Silence, SilenceDesk, SilenceError};
 
 /// The longest body; there may be a list of tasks in it.
 const LONGEST_BODY: usize = 64 << 10;
 
 pub(super) fn routes() -> Router<ApiState> {
-    Router::new().route("/api/silences", get(list).post(add)).route("/api/silences/{id}", delete(end))
+    let see = get(list).route_layer(require(Scope::Read));
+    let change = post(add).route_layer(require(Scope::Admin));
+    Router::new().route("/api/silences", see.merge(change)).route("/api/silences/{id}", delete(end).route_layer(require(Scope::Admin)))
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -15,7 +15,9 @@ use tokio::sync::Semaphore;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::ApiState;
+use super::auth::require;
 use super::problem::Refusal;
+use crate::config::Scope;
 use crate::pipeline::Happening;
 
 /// So many may watch at once: each holds a connection.
@@ -25,7 +27,7 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 
 pub(super) fn routes() -> Router<ApiState> {
     let seats = Arc::new(Semaphore::new(MOST_WATCHERS));
-    Router::new().route("/api/stream", get(async move |state| watch(state, seats).await))
+    Router::new().route("/api/stream", get(async move |state| watch(state, seats).await)).route_layer(require(Scope::Read))
 }
 
 async fn watch(State(state): State<ApiState>, seats: Arc<Semaphore>) -> Result<impl IntoResponse, Refusal> {

@@ -11,7 +11,9 @@ use tower_http::timeout::TimeoutLayer;
 
 use super::ApiState;
 use super::admin::{Answer, body, query};
+use super::auth::{require, require_any};
 use super::problem::Refusal;
+use crate::config::Scope;
 use crate::event::SiteName;
 use crate::qlik::start::{ListedTask, StartError, StartReport, StartRequest, Starter};
 
@@ -21,8 +23,9 @@ const TIMEOUT: Duration = Duration::from_mins(3);
 const LONGEST_BODY: usize = 1 << 20;
 
 pub(super) fn routes() -> Router<ApiState> {
-    let routes = Router::new().route("/api/tasks", get(list)).route("/api/tasks/start", post(start));
-    routes.route_layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT))
+    let list = Router::new().route("/api/tasks", get(list)).route_layer(require_any(Scope::Read, Scope::TasksStart));
+    let start = Router::new().route("/api/tasks/start", post(start)).route_layer(require(Scope::TasksStart));
+    list.merge(start).route_layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT))
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -426,3 +426,17 @@ async fn a_stop_ends_idle_connections_and_frees_the_port() {
     assert_eq!(idle.read(&mut buffer).await.unwrap_or(0), 0);
     Server::bind(&served.address.to_string()).await.expect("the port is free");
 }
+
+#[tokio::test]
+async fn a_request_bears_an_id_that_its_sender_may_choose() {
+    let served = serve().await;
+    let ask = async |id: &str| {
+        let Answer(_, head, _) = served.send(&format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{id}\r\n")).await;
+        let line = head.lines().find_map(|line| line.strip_prefix("x-request-id: ").map(str::to_owned));
+        line.unwrap_or_else(|| panic!("no id: {head}"))
+    };
+    assert_eq!(ask("X-Request-Id: load-script_7.1:a\r\n").await, "load-script_7.1:a");
+    for odd in ["", "x-request-id: \r\n", "x-request-id: a b\r\n", &format!("x-request-id: {}\r\n", "x".repeat(65))] {
+        assert_eq!(ask(odd).await.len(), 32, "{odd:?}");
+    }
+}

@@ -277,7 +277,7 @@ impl Builder {
         // Every address is bound before anything runs, so that a port in use leaves nothing behind.
         #[cfg(feature = "api")]
         let api = match &settings.api {
-            Some(api) => Some(api::Server::bind(&api.listen).await?),
+            Some(api) => Some(api::Server::bind(&api.listen).await?.admitting(api::Access::new(api.access.clone()))),
             None => None,
         };
         let (intake, queue) = Intake::channel();

@@ -50,6 +50,7 @@ mod tests {
         let posts = || NewRelicPosts { url: Some(String::new()), accounts: Some(Vec::new()), ..NewRelicPosts::default() };
         let all = Config {
             api: ApiConfig {
+                allow_anonymous: Some(false),
                 slack: Some(SlackPostConfig { webhook_url: Secret::literal("") }),
                 new_relic: Some(NewRelicPostConfig { accounts: Default::default(), event: posts(), metric: posts() }),
                 ..ApiConfig::default()

@@ -8,6 +8,7 @@
 //! Everything has a default, which stands in the `Default` of its table in [`model`]. An unknown key is a fault, for it is mostly a known one misspelt. No message quotes
 //! what may be a secret.
 
+mod access;
 #[cfg(feature = "qlik")]
 mod certificates;
 mod endpoints;
@@ -21,6 +22,7 @@ pub mod model;
 mod options;
 mod read;
 mod resolve;
+mod scope;
 mod secret;
 mod shown;
 mod source;
@@ -29,6 +31,7 @@ mod spoilt;
 mod tests;
 mod values;
 
+pub use access::{AccessSettings, Anonymous};
 pub use endpoints::{Endpoint, EndpointsConfig};
 pub use example::example;
 pub use issues::{Issue, Issues, Severity};
@@ -36,6 +39,7 @@ pub use load::{Config, ConfigError};
 pub use messages::{NewRelicPostAccount, NewRelicPostConfig, NewRelicPosts, SlackPostConfig};
 pub use options::OptionsTable;
 pub use resolve::{ApiSettings, Settings, StorePlace, StoreSettings};
+pub use scope::{Scope, Scopes, UnknownScope};
 pub use secret::{Secret, SecretError};
 pub use shown::{ShownConfig, ShownValue};
 pub use values::{ByteSize, ByteSizeError, Period, PeriodError, Texts};

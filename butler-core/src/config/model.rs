@@ -184,8 +184,9 @@ pub struct ApiConfig {
     pub enabled: bool,
     /// Address and port to listen on; port 0 takes a free one.
     pub listen: String,
-    /// Whether whoever reaches the address may use it. Needed for any address but loopback.
-    pub allow_anonymous: bool,
+    /// Whether somebody who shows no token may do everything: `true` for everybody, `false` for nobody; if it is left out, for whoever connects from this machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow_anonymous: Option<bool>,
     /// How many requests to `/v4` each address may send a minute; `0` for as many as it likes.
     pub rate_limit: u32,
     /// Which endpoints of `/v4` there are.
@@ -203,7 +204,7 @@ impl Default for ApiConfig {
         Self {
             enabled: true,
             listen: "127.0.0.1:8080".into(),
-            allow_anonymous: false,
+            allow_anonymous: None,
             rate_limit: 100,
             endpoints: EndpointsConfig::default(),
             slack: None,

@@ -172,14 +172,3 @@ async fn a_secret_that_is_not_there() {
     butler.toml:12: sinks.ops.options.url: can't read the secret from `FOLDER/secrets/hook.txt`: there is no such file
     ");
 }
-
-#[tokio::test]
-async fn an_api_that_everybody_can_reach() {
-    let text = REST.to_owned() + "[api]\nlisten = \"0.0.0.0:8080\"\n";
-    assert_snapshot!(refused(&text).await, @"
-    exit code 78
-    one thing is wrong with the configuration:
-    butler.toml:14: api.listen: `0.0.0.0:8080` is reachable from other machines, and whoever reaches it may do everything
-      listen on 127.0.0.1 instead; if everybody on the network really may, say so with `allow_anonymous = true`
-    ");
-}

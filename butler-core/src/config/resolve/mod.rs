@@ -1,5 +1,6 @@
 //! From what is written to what is built: everything that the program is put together from, or everything that is wrong.
 
+mod access;
 mod address;
 #[cfg(feature = "api")]
 mod messages;
@@ -19,6 +20,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::access::AccessSettings;
 use super::endpoints::EndpointsConfig;
 use super::issues::{Issue, Issues};
 use super::load::{Config, ConfigError};
@@ -101,6 +103,8 @@ pub enum StorePlace {
 pub struct ApiSettings {
     /// `host:port`.
     pub listen: String,
+    /// Who may use it.
+    pub access: AccessSettings,
     /// How many requests to `/v4` each address may send a minute; 0 for as many as it likes.
     pub rate_limit: u32,
     /// Which endpoints of `/v4` there are.
@@ -208,20 +212,11 @@ impl Config {
 
     fn api_settings(&self, issues: &mut Issues) -> Option<ApiSettings> {
         let api = &self.api;
-        issues.within("api", |issues| {
+        let access = issues.within("api", |issues| {
             let address = address::listen(&api.listen, "listen", issues);
-            let open = address.is_some_and(|address| !address.loopback);
-            if api.enabled && open && !api.allow_anonymous {
-                issues.at_with_help(
-                    "listen",
-                    format!("`{}` is reachable from other machines, and whoever reaches it may do everything", api.listen),
-                    "listen on 127.0.0.1 instead; if everybody on the network really may, say so with `allow_anonymous = true`",
-                );
-            } else if api.enabled && open {
-                issues.warn("allow_anonymous", format!("whoever reaches `{}` over the network may do everything", api.listen));
-            }
+            access::resolve(api, address.as_ref(), issues)
         });
-        api.enabled.then(|| ApiSettings { listen: api.listen.clone(), rate_limit: api.rate_limit, endpoints: api.endpoints })
+        api.enabled.then(|| ApiSettings { listen: api.listen.clone(), access, rate_limit: api.rate_limit, endpoints: api.endpoints })
     }
 }
 

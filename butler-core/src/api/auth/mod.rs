@@ -1,0 +1,16 @@
+//! Who asks, and what they may do.
+//!
+//! The [front](super::front) finds out who sent a request and puts a [`Caller`] into its extensions. A route says with [`require`] which scope it takes; one that says nothing is open to
+//! every caller that is known.
+
+mod access;
+mod caller;
+mod require;
+#[cfg(test)]
+mod tests;
+
+pub use access::Access;
+pub use caller::{Caller, Who};
+pub(super) use require::require;
+#[cfg(any(test, feature = "qlik"))]
+pub(super) use require::require_any;

@@ -1,0 +1,81 @@
+//! A layer that lets nobody through who may not do what its routes do.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::task::{Context, Poll};
+
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::response::Response;
+use futures_util::future::Either;
+use tower::{Layer, Service};
+
+use super::Caller;
+use crate::api::denial::Denial;
+use crate::config::Scope;
+
+/// Lets those through who have this scope; to be laid around routes, be they of `/api` or of `/v4`:
+/// `Router::new().route(..).route_layer(require(Scope::KvRead))`. Others are answered 403, and whoever is not known at all 401, in the words of the API that they asked.
+pub(in crate::api) fn require(scope: Scope) -> Require {
+    Require { first: scope, or: None }
+}
+
+/// Lets those through who have one of these scopes.
+#[cfg(any(test, feature = "qlik"))]
+pub(in crate::api) fn require_any(first: Scope, or: Scope) -> Require {
+    Require { first, or: Some(or) }
+}
+
+/// The layer that [`require`] gives.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::api) struct Require {
+    first: Scope,
+    or: Option<Scope>,
+}
+
+impl Require {
+    fn judge(self, request: &Request) -> Result<(), Denial> {
+        // A request that did not pass the front is nobody's.
+        let Some(caller) = request.extensions().get::<Caller>() else {
+            return Err(Denial::unknown("nobody knows who sent this request"));
+        };
+        if caller.may(self.first) || self.or.is_some_and(|or| caller.may(or)) {
+            return Ok(());
+        }
+        let wanted = self.or.map_or_else(|| format!("`{}`", self.first), |or| format!("`{}` or `{or}`", self.first));
+        let error = format!("{} may not do this: it takes the scope {wanted}", caller.who);
+        Err(Denial::new(StatusCode::FORBIDDEN, error).remedy("`butler-cli token create` makes a token with other scopes."))
+    }
+}
+
+impl<S> Layer<S> for Require {
+    type Service = Required<S>;
+
+    fn layer(&self, inner: S) -> Required<S> {
+        Required { inner, scope: *self }
+    }
+}
+
+/// Routes behind [`Require`].
+#[derive(Debug, Clone)]
+pub(in crate::api) struct Required<S> {
+    inner: S,
+    scope: Require,
+}
+
+impl<S: Service<Request, Response = Response, Error = Infallible>> Service<Request> for Required<S> {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Either<Ready<Result<Response, Infallible>>, S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        match self.scope.judge(&request) {
+            Ok(()) => Either::Right(self.inner.call(request)),
+            Err(denial) => Either::Left(ready(Ok(denial.answer(request.uri().path())))),
+        }
+    }
+}

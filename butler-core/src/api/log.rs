@@ -1,0 +1,82 @@
+//! What became of each request: in one line for who wants to see what is asked, and in another for who has to know who did what.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use axum::extract::Request;
+use axum::http::{Method, Uri};
+use axum::response::Response;
+
+use super::auth::Who;
+use super::denial::Why;
+use super::front::{changes, is_refusal};
+
+/// A request, as the logs know it.
+#[derive(Debug)]
+pub(super) struct Entry {
+    method: Method,
+    uri: Uri,
+    address: String,
+}
+
+impl Entry {
+    pub(super) fn of(request: &Request, address: Option<IpAddr>) -> Self {
+        let address = address.map_or_else(|| "an unknown address".to_owned(), |address| address.to_string());
+        Self { method: request.method().clone(), uri: request.uri().clone(), address }
+    }
+
+    /// Writes what became of it: to `butler::access` always, to `butler::audit` if it was refused or may have changed something.
+    pub(super) fn write(&self, who: &Who, answered: &Response) {
+        let status = answered.status();
+        let Self { method, uri, address } = self;
+        let (path, code) = (uri.path(), status.as_u16());
+        // Load scripts call `/v4`, and what they call is what people look for. The rest is mostly asked by machines that watch.
+        if path.starts_with("/v4/") {
+            tracing::info!(target: "butler::access", method = %method, status = code, "{} called from {address}", shown(uri));
+        } else {
+            tracing::debug!(target: "butler::access", method = %method, status = code, "{} called from {address}", shown(uri));
+        }
+        if is_refusal(status) {
+            let why = answered.extensions().get::<Why>().map_or("", |Why(why)| why);
+            tracing::warn!(target: "butler::audit", who = %who, address, method = %method, path, status = code, why, "refused");
+        } else if changes(method) {
+            let outcome = if status.is_success() { "done" } else { "failed" };
+            tracing::info!(target: "butler::audit", who = %who, address, method = %method, path, status = code, "{outcome}");
+        }
+    }
+}
+
+/// The address that was asked for, without the values of what is named like a secret.
+fn shown(uri: &Uri) -> Cow<'_, str> {
+    let (path, Some(query)) = (uri.path(), uri.query()) else { return Cow::Borrowed(uri.path()) };
+    let pair = |pair: &str| match pair.split_once('=') {
+        Some((name, _)) if is_secret(name) => format!("{name}=***"),
+        _ => pair.to_owned(),
+    };
+    Cow::Owned(format!("{path}?{}", query.split('&').map(pair).collect::<Vec<_>>().join("&")))
+}
+
+/// Whether a parameter of this name mostly holds a secret. `key` is a name in the key-value store.
+fn is_secret(name: &str) -> bool {
+    const WORDS: [&str; 9] = ["secret", "pass", "pwd", "token", "credential", "auth", "api_key", "api-key", "apikey"];
+    // What is escaped may be any of them.
+    let name = name.to_ascii_lowercase();
+    name.contains('%') || WORDS.iter().any(|word| name.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_without_its_secrets() {
+        for (given, expected) in [
+            ("/v4/butlerping", "/v4/butlerping"),
+            ("/v4/keyvalues/ns?key=a%20b", "/v4/keyvalues/ns?key=a%20b"),
+            ("/x?Access_Token=hunter2&key=k&apiKey=hunter2&password", "/x?Access_Token=***&key=k&apiKey=***&password"),
+            ("/x?tok%65n=hunter2&a=b=c", "/x?tok%65n=***&a=b=c"),
+        ] {
+            assert_eq!(shown(&given.parse().unwrap()), expected);
+        }
+    }
+}
