@@ -5,6 +5,8 @@ mod silences;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use butler_core::config::Scope;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use silences::{AddSilence, Silences, SilencesWhat};
@@ -68,6 +70,8 @@ pub(crate) enum Command {
     Status(Status),
     /// Ends with 0 if a running Butler answers within two seconds, else with 1: what a container's health check wants.
     Healthcheck(Status),
+    /// Makes, lists and revokes the tokens by which others may use a running Butler's API.
+    Token(Token),
     /// Shows what a sink would send, without sending it.
     Render(Render),
     /// Sends a message that says that it is a test, and says in plain words what went wrong.
@@ -186,6 +190,39 @@ pub(crate) struct Server {
     /// Address of the running Butler's API; else the one of the configuration file.
     #[arg(long, global = true, env = "BUTLER_SERVER", value_name = "URL")]
     pub(crate) server: Option<String>,
+    /// File that holds the token to show to it; without it, the variable BUTLER_TOKEN may hold the token itself.
+    #[arg(long, global = true, env = "BUTLER_TOKEN_FILE", value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Token {
+    #[command(flatten)]
+    pub(crate) server: Server,
+    #[command(subcommand)]
+    pub(crate) what: TokenWhat,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenWhat {
+    /// Makes a token and prints it, this once.
+    Create {
+        /// By what its bearer is known: in the list, in the audit log.
+        name: String,
+        /// What its bearer may do; may be given several times. `read` sees everything and changes nothing, `admin` may do everything.
+        #[arg(long = "scope", value_name = "SCOPE", required = true, value_parser = scopes())]
+        scopes: Vec<Scope>,
+        /// How long it is good for, such as 90d; for good if it is left out.
+        #[arg(long, value_name = "DURATION", value_parser = ttl)]
+        expires: Option<Duration>,
+    },
+    /// All tokens, and when they were last shown.
+    List,
+    /// Revokes a token: from now on it opens nothing.
+    Revoke {
+        /// Its name.
+        name: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -390,6 +427,11 @@ pub(crate) struct Completions {
     pub(crate) shell: clap_complete::Shell,
 }
 
+/// The scopes, which the help then lists.
+fn scopes() -> impl TypedValueParser<Value = Scope> {
+    PossibleValuesParser::new(Scope::ALL.map(Scope::as_str)).try_map(|name| name.parse::<Scope>())
+}
+
 fn kind(text: &str) -> Result<String, String> {
     text.parse::<butler_core::pipeline::KindPattern>().map(|kind| kind.to_string()).map_err(|error| error.to_string())
 }
@@ -462,6 +504,7 @@ mod tests {
             "butler-cli tasks start e959f40a-67be-4a5b-ae83-a292f96ba078 x --tag nightly --property a=b=c --set ns/k/y=v=w --ttl 1h",
             "butler-cli tasks start --tag nightly",
             "butler-cli silences add --for 2h --why upgrade --event reload_task.* --property a=b --from 2026-03-01T22:00:00Z",
+            "butler-cli token create scripts --scope kv:read --scope kv:write --expires 90d",
         ] {
             assert_eq!(parse(good), Ok(()), "{good}");
         }
@@ -484,6 +527,9 @@ mod tests {
             "butler-cli silences add --for 2h",
             "butler-cli silences add --for 2h --why upgrade --event reload",
             "butler-cli status --output xml",
+            "butler-cli token create scripts",
+            "butler-cli token create scripts --scope kv",
+            "butler-cli token create scripts --scope read --expires 90",
         ] {
             assert!(parse(bad).is_err(), "{bad}");
         }

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use butler_core::config::Config;
+use reqwest::StatusCode;
+use reqwest::header::{AUTHORIZATION, HeaderValue};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -15,12 +17,34 @@ pub(crate) struct Client {
     http: reqwest::Client,
     base: String,
     timeout: Duration,
+    token: Option<HeaderValue>,
 }
 
 /// How long a Butler may take for what it knows itself.
 const USUAL: Duration = Duration::from_secs(10);
 /// And where Qlik Sense has to answer it first: longer than the API allows for that.
 const PATIENT: Duration = Duration::from_secs(200);
+
+/// The token to show, out of a file or the environment: an argument would be seen by everybody on the machine.
+fn token(server: &Server) -> Result<Option<HeaderValue>, Exit> {
+    let (text, place) = match &server.token_file {
+        Some(path) => {
+            let text = std::fs::read_to_string(path);
+            let unreadable = |why| Exit::unavailable(format!("can't read the token from `{}`: {why}", path.display()));
+            (text.map_err(unreadable)?, format!("`{}`", path.display()))
+        }
+        None => match std::env::var("BUTLER_TOKEN") {
+            Ok(text) if !text.trim().is_empty() => (text, "BUTLER_TOKEN".to_owned()),
+            _ => return Ok(None),
+        },
+    };
+    let text = text.trim();
+    let fine = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+    let value = fine.then(|| HeaderValue::from_str(&format!("Bearer {text}")).ok()).flatten();
+    let mut value = value.ok_or_else(|| Exit::usage(format!("{place} holds no token: one line, without blanks")))?;
+    value.set_sensitive(true);
+    Ok(Some(value))
+}
 
 /// Where the Butler of a configuration answers.
 fn configured(config: &Config) -> Result<String, Exit> {
@@ -53,7 +77,7 @@ impl Client {
             ..Default::default()
         };
         let http = butler_core::http_client::build(options).map_err(|error| Exit::internal(error.to_string()))?;
-        Ok(Self { http, base, timeout: USUAL })
+        Ok(Self { http, base, timeout: USUAL, token: token(server)? })
     }
 
     /// The same, which waits until Qlik Sense has answered the Butler.
@@ -113,6 +137,20 @@ impl Client {
             .ok_or_else(|| Exit::usage(format!("`{}` is no address of a Butler: expected one such as http://127.0.0.1:8080", self.base)))
     }
 
+    /// What to do when the Butler does not let us in.
+    fn locked_out(&self, status: StatusCode, message: &str) -> String {
+        let remedy = match (status, &self.token) {
+            (StatusCode::UNAUTHORIZED, None) => {
+                "Name a file that holds a token with `--token-file`, or put the token into the variable BUTLER_TOKEN"
+            }
+            (StatusCode::UNAUTHORIZED, Some(_)) => {
+                "`--token-file` or BUTLER_TOKEN has to give a token that was made there and is neither revoked nor expired"
+            }
+            _ => "Whoever may do everything there makes a token with more scopes: `butler-cli token create NAME --scope SCOPE`",
+        };
+        format!("{} does not let you in: {message}. {remedy}", self.base)
+    }
+
     async fn answer<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, Exit> {
         let unreachable = |error: reqwest::Error| {
             let why = root_cause(&error);
@@ -120,6 +158,10 @@ impl Client {
             Exit::unavailable(format!(
                 "no Butler answers at {base} ({why}). Is `butler-cli serve` running? `--server` names another address."
             ))
+        };
+        let request = match &self.token {
+            Some(token) => request.header(AUTHORIZATION, token.clone()),
+            None => request,
         };
         let response = request.timeout(self.timeout).send().await.map_err(unreachable)?;
         let status = response.status();
@@ -140,6 +182,9 @@ impl Client {
             )));
         };
         let remedy = error["remedy"].as_str().map(|remedy| format!(". {remedy}")).unwrap_or_default();
+        if status == StatusCode::UNAUTHORIZED || status == StatusCode::FORBIDDEN {
+            return Err(Exit::unavailable(self.locked_out(status, message)));
+        }
         if status.is_client_error() {
             return Err(Exit::usage(format!("{message}{remedy}")));
         }

@@ -67,6 +67,7 @@ impl Program {
             Command::Silences(silences) => on_runtime(commands::silences::run(&global, &silences)),
             Command::Status(status) => on_runtime(commands::status::run(&global, &status)),
             Command::Healthcheck(health) => on_runtime(commands::healthcheck::run(&global, &health)),
+            Command::Token(token) => on_runtime(commands::token::run(&global, &token)),
             Command::Render(render) => on_runtime(commands::render::run(&global, &render)),
             Command::TestSink(test) => on_runtime(commands::test_sink::run(&global, &test)),
             Command::Completions(completions) => commands::completions::run(&completions),

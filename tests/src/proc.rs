@@ -18,7 +18,13 @@ impl Run {
     #[must_use]
     pub fn new(program: &str, folder: &Path) -> Self {
         let mut command = Command::new(program);
-        command.current_dir(folder).env_remove("BUTLER_CONFIG").env_remove("BUTLER_SERVER").env("NO_COLOR", "1");
+        command
+            .current_dir(folder)
+            .env_remove("BUTLER_CONFIG")
+            .env_remove("BUTLER_SERVER")
+            .env_remove("BUTLER_TOKEN")
+            .env_remove("BUTLER_TOKEN_FILE")
+            .env("NO_COLOR", "1");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         // A console of its own, so that a Ctrl-C is for nobody else.
         #[cfg(windows)]

@@ -16,6 +16,7 @@ pub(crate) mod simulate;
 pub(crate) mod status;
 pub(crate) mod tasks;
 pub(crate) mod test_sink;
+pub(crate) mod token;
 
 use std::sync::Arc;
 

@@ -57,7 +57,8 @@ pub(super) fn routes() -> Router<ApiState> {
         .merge(super::about::routes())
         .merge(super::metrics::routes())
         .merge(super::silences::routes())
-        .merge(super::stream::routes());
+        .merge(super::stream::routes())
+        .merge(super::tokens::routes());
     #[cfg(feature = "qlik")]
     let routes = routes.merge(super::tasks::routes());
     routes.method_not_allowed_fallback(async || Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "this can't be asked in this way"))

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::config::{Period, Scopes};
 use crate::event::{Facts, SinkName, SourceName};
 use crate::pipeline::HealthReport;
 use crate::source::RejectReason;
@@ -119,4 +120,50 @@ pub struct Problem {
     /// What to do, if that is not plain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
+}
+
+/// A token to make.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewToken {
+    /// By what its bearer is known.
+    pub name: String,
+    /// What its bearer may do.
+    pub scopes: Scopes,
+    /// How long it is good for; for good if it is left out.
+    #[serde(default)]
+    pub expires_in: Option<Period>,
+}
+
+/// A token, without what is secret about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedToken {
+    /// By what its bearer is known.
+    pub name: String,
+    /// What its bearer may do.
+    pub scopes: Scopes,
+    /// It stands in the configuration, and can only be revoked there.
+    pub configured: bool,
+    /// When it was made; unknown if it stands in the configuration.
+    pub created: Option<Timestamp>,
+    /// From when on it opens nothing.
+    pub expires: Option<Timestamp>,
+    /// When it was last shown; across restarts to within ten minutes.
+    pub last_used: Option<Timestamp>,
+}
+
+/// A token that was made. This is the only time that it is shown.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeToken {
+    /// What its bearer sends.
+    pub secret: String,
+    /// The rest of it.
+    #[serde(flatten)]
+    pub token: ListedToken,
+}
+
+impl std::fmt::Debug for MadeToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MadeToken").field("token", &self.token).finish_non_exhaustive()
+    }
 }

@@ -21,6 +21,9 @@
 //! | `POST /api/silences` | makes one ([`NewSilence`](crate::pipeline::NewSilence)) |
 //! | `DELETE /api/silences/ID` | ends one |
 //! | `GET /api/tasks` | the tasks of all sites, or of `site`, and whether they may be started ([`ListedTask`](crate::qlik::start::ListedTask)) |
+//! | `GET /api/tokens` | the tokens, without what is secret about them ([`ListedToken`](answers::ListedToken)) |
+//! | `POST /api/tokens` | makes a token: [`NewToken`](answers::NewToken) in, [`MadeToken`](answers::MadeToken) out, the only time that it is shown |
+//! | `DELETE /api/tokens/NAME` | revokes a token |
 //! | `POST /api/tasks/start` | starts tasks: [`StartRequest`](crate::qlik::start::StartRequest) in, [`StartReport`](crate::qlik::start::StartReport) out |
 //!
 //! A connection has fifteen seconds for a head, a request thirty in all and 16 KiB for its body (those about tasks three minutes and 1 MiB), and at most 128 connections are served at once; further ones wait.
@@ -52,6 +55,7 @@ mod tasks;
 #[cfg(test)]
 #[cfg(all(feature = "sqlite", feature = "testkit"))]
 mod tests;
+mod tokens;
 mod v4;
 
 pub use auth::{Access, Caller, Who};

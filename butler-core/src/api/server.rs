@@ -6,11 +6,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderValue, Request};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -89,11 +89,15 @@ impl Server {
     /// # Cancellation
     /// Dropping the future ends every connection at once.
     pub async fn serve(self, state: ApiState, stop: Stop) {
+        let keeping = self.access.clone();
+        let clock = Arc::clone(state.clock());
         let app = app(state, self.access);
         let permits = Arc::new(Semaphore::new(MOST_CONNECTIONS));
         let ending = GracefulShutdown::new();
         // Connections end with the server: the set aborts what it holds.
         let mut connections = JoinSet::new();
+        let mut beside = JoinSet::new();
+        beside.spawn(async move { keeping.keep_uses(clock).await });
         loop {
             let accepted = async {
                 let permit = Arc::clone(&permits).acquire_owned().await;
@@ -130,6 +134,7 @@ impl Server {
 fn app(state: ApiState, access: Access) -> Router {
     let admin = admin::routes().layer(axum::middleware::map_response(harden));
     let all = admin.merge(v4::routes(&state)).fallback(unknown);
+    let all = all.layer(Extension(access.clone()));
     all.layer(axum::middleware::from_fn_with_state(access, front::pass)).with_state(state)
 }
 

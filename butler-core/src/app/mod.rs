@@ -277,7 +277,14 @@ impl Builder {
         // Every address is bound before anything runs, so that a port in use leaves nothing behind.
         #[cfg(feature = "api")]
         let api = match &settings.api {
-            Some(api) => Some(api::Server::bind(&api.listen).await?.admitting(api::Access::new(api.access.clone()))),
+            Some(api) => Some(api::Server::bind(&api.listen).await?),
+            None => None,
+        };
+        #[cfg(feature = "api")]
+        let api = match api.zip(settings.api.as_ref()) {
+            Some((server, api)) => {
+                Some(server.admitting(api::Access::open(&api.access, Arc::clone(&store) as _, Arc::clone(&clock)).await?))
+            }
             None => None,
         };
         let (intake, queue) = Intake::channel();

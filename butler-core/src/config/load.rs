@@ -13,7 +13,7 @@ use super::model::MqttInConfig;
 use super::model::{
     ApiConfig, LogConfig, MonitorConfig, RouteConfig, RoutingConfig, SinkEntry, SiteConfig, StoreConfig, TasksConfig, UdpConfig,
 };
-use super::read::{Privacy, read};
+use super::read::read;
 use super::source::Source;
 use super::spoilt::spoilt_paths;
 use crate::sink::Links;
@@ -138,7 +138,7 @@ impl Config {
         let (source, table) = Source::parse(label, text).map_err(ConfigError::Invalid)?;
         let mut found = Issues::of(Some(source));
         spoilt_paths(&table, "", &mut found);
-        let root: Root = read(table, Privacy::Open, &mut found).unwrap_or_default();
+        let root: Root = read(table, &mut found).unwrap_or_default();
         Ok(Self {
             sites: root.sites,
             sinks: root.sinks,

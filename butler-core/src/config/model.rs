@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::access::TokensConfig;
 use super::endpoints::EndpointsConfig;
 use super::messages::{NewRelicPostConfig, SlackPostConfig};
 use super::options::OptionsTable;
@@ -187,6 +188,9 @@ pub struct ApiConfig {
     /// Whether somebody who shows no token may do everything: `true` for everybody, `false` for nobody; if it is left out, for whoever connects from this machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow_anonymous: Option<bool>,
+    /// Tokens beside those that are made while it runs.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub tokens: TokensConfig,
     /// How many requests to `/v4` each address may send a minute; `0` for as many as it likes.
     pub rate_limit: u32,
     /// Which endpoints of `/v4` there are.
@@ -205,6 +209,7 @@ impl Default for ApiConfig {
             enabled: true,
             listen: "127.0.0.1:8080".into(),
             allow_anonymous: None,
+            tokens: TokensConfig::new(),
             rate_limit: 100,
             endpoints: EndpointsConfig::default(),
             slack: None,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use toml::Value;
 
 use super::Issues;
-use super::read::{Privacy, read};
+use super::read::read;
 use super::secret::{holds_secrets, looks_secret};
 
 /// A table of options that is read once the registry has said of which type they are.
@@ -35,7 +35,7 @@ impl OptionsTable {
     /// Reads the options as `C`. Everything that is wrong with them is added to `issues` below `options`: each key that is not known, with a suggestion; each
     /// value of the wrong type; each key that is missing. With faults that can be left out this still gives the rest, so that it can be checked further.
     pub fn read<C: DeserializeOwned>(self, issues: &mut Issues) -> Option<C> {
-        issues.within("options", |issues| read(self.0, Privacy::Guarded, issues))
+        issues.within("options", |issues| read(self.0, issues))
     }
 }
 

@@ -15,15 +15,6 @@ use super::secret::{holds_secrets, looks_secret};
 /// After so many faults nobody reads on.
 const MOST_FAULTS: usize = 200;
 
-/// Whether there may be secrets in a table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Privacy {
-    /// There are none: every key is our own.
-    Open,
-    /// There may be.
-    Guarded,
-}
-
 /// One step from a table or an array to what is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Step {
@@ -40,8 +31,8 @@ struct Filled {
 /// Reads a table as a `T`; what is wrong is added to `issues` below the current place.
 ///
 /// With faults that left all that `T` must have, this is still the rest of it, so that more can be checked; nothing more is then said about the keys whose values
-/// were left out. With `Privacy::Guarded` no value is quoted whose key looks as if it were a secret.
-pub(super) fn read<T: DeserializeOwned>(table: Table, privacy: Privacy, issues: &mut Issues) -> Option<T> {
+/// were left out. No value is quoted whose key looks as if it were a secret.
+pub(super) fn read<T: DeserializeOwned>(table: Table, issues: &mut Issues) -> Option<T> {
     let mut tree = Value::Table(table);
     let mut filled: Vec<Filled> = Vec::new();
     let mut was_missing = false;
@@ -53,7 +44,7 @@ pub(super) fn read<T: DeserializeOwned>(table: Table, privacy: Privacy, issues: 
             Err(error) => error,
         };
         let mut path = steps(&tree, error.path());
-        let secret = privacy == Privacy::Guarded && is_secret(&path);
+        let secret = is_secret(&path);
         let fault = Fault::of(error.inner().message(), get(&tree, &path), secret);
         if let Some(known) = filled.iter_mut().find(|filled| path.starts_with(&filled.path)) {
             known.tries += 1;
@@ -130,7 +121,11 @@ fn is_secret(path: &[Step]) -> bool {
         Step::Key(key) => Some(key.as_str()),
         Step::Index(_) => None,
     });
-    keys.next().is_some_and(looks_secret) || keys.any(holds_secrets)
+    match keys.next() {
+        // What somebody may do by a secret is none.
+        Some("scopes") | None => false,
+        Some(key) => looks_secret(key) || keys.any(holds_secrets),
+    }
 }
 
 /// The path of a fault, as far as the tree knows it.
@@ -254,7 +249,7 @@ mod tests {
 
     fn faults(text: &str) -> (Option<Outer>, String) {
         let mut issues = Issues::default();
-        let value = read(toml::from_str(text).unwrap(), Privacy::Guarded, &mut issues);
+        let value = read(toml::from_str(text).unwrap(), &mut issues);
         (value, issues.to_string())
     }
 

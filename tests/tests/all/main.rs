@@ -32,6 +32,7 @@ mod silences;
 mod simulate;
 mod task_watch;
 mod tasks_start;
+mod tokens;
 mod uptime;
 
 /// The program under test.

@@ -1,18 +1,32 @@
 //! Finding out who sent a request.
 
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::{HeaderMap, header};
 
+use super::tokens::{TokenError, Tokens};
 use super::{Caller, Who};
+use crate::api::answers::{ListedToken, NewToken};
+use crate::clock::Clock;
 use crate::config::{AccessSettings, Anonymous, Scopes};
+use crate::store::{StateStore, StoreError};
 
 const BEARER: &[u8] = b"Bearer ";
+/// How often is looked whether it is to be kept that a token was shown.
+const KEEP: Duration = Duration::from_mins(1);
 
-/// Who may use the API. By default whoever connects from this machine.
+/// Who may use the API. Cheap to clone. By default whoever connects from this machine, and nobody has a token.
 #[derive(Debug, Clone, Default)]
 pub struct Access {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
     anonymous: Anonymous,
+    tokens: Option<Tokens>,
 }
 
 /// Why a caller is not known.
@@ -38,26 +52,54 @@ impl Unknown {
 }
 
 impl Access {
-    /// As it is configured.
-    #[must_use]
-    pub fn new(settings: AccessSettings) -> Self {
-        Self { anonymous: settings.anonymous }
+    /// As it is configured, with the tokens that were made before. Reads from the store once; afterwards only changes go there.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    pub async fn open(settings: &AccessSettings, store: Arc<dyn StateStore>, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        let tokens = Some(Tokens::open(&settings.tokens, store, clock).await?);
+        Ok(Self { inner: Arc::new(Inner { anonymous: settings.anonymous, tokens }) })
     }
 
     /// Who sent a request with these headers from this address.
     pub(in crate::api) fn identify(&self, headers: &HeaderMap, address: Option<IpAddr>) -> Result<Caller, Unknown> {
         // Who shows a wrong token is not somebody who shows none.
-        if bearer(headers).is_some() {
-            return Err(Unknown::NoToken);
+        if let Some(token) = bearer(headers) {
+            let (name, scopes) = self.inner.tokens.as_ref().and_then(|tokens| tokens.find(token)).ok_or(Unknown::NoToken)?;
+            return Ok(Caller { who: Who::Token(name), scopes, address });
         }
         let local = address.is_some_and(|address| address.is_loopback());
-        match self.anonymous {
+        match self.inner.anonymous {
             Anonymous::Everyone => {}
             Anonymous::Loopback if local && passed_on(headers) => return Err(Unknown::Proxied),
             Anonymous::Loopback if local => {}
             Anonymous::Loopback | Anonymous::Nobody => return Err(Unknown::Silent),
         }
         Ok(Caller { who: Who::Anonymous, scopes: Scopes::ALL, address })
+    }
+
+    pub(in crate::api) fn tokens(&self) -> Vec<ListedToken> {
+        self.inner.tokens.as_ref().map(Tokens::list).unwrap_or_default()
+    }
+
+    pub(in crate::api) async fn make_token(&self, new: NewToken) -> Result<(String, ListedToken), TokenError> {
+        let tokens = self.inner.tokens.as_ref().ok_or(StoreError::Closed)?;
+        tokens.make(new).await
+    }
+
+    pub(in crate::api) async fn revoke_token(&self, name: &str) -> Result<ListedToken, TokenError> {
+        let tokens = self.inner.tokens.as_ref().ok_or_else(|| TokenError::Missing(name.to_owned()))?;
+        tokens.revoke(name).await
+    }
+
+    /// Keeps when tokens were last shown, now and then. Never ends.
+    pub(in crate::api) async fn keep_uses(&self, clock: Arc<dyn Clock>) {
+        loop {
+            clock.sleep(KEEP).await;
+            if let Some(tokens) = &self.inner.tokens {
+                tokens.keep_uses().await;
+            }
+        }
     }
 }
 
@@ -78,14 +120,15 @@ mod tests {
 
     #[test]
     fn who_says_nothing_is_taken_for_what_their_address_says() {
+        use Anonymous::{Everyone, Loopback, Nobody};
         let headers = |pairs: &[(&'static str, &'static str)]| {
             pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect::<HeaderMap>()
         };
         let (here, there) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([192, 0, 2, 7]));
         let ask = |anonymous, address, pairs: &[(&'static str, &'static str)]| {
-            Access { anonymous }.identify(&headers(pairs), address).map(|caller| caller.scopes)
+            let access = Access { inner: Arc::new(Inner { anonymous, tokens: None }) };
+            access.identify(&headers(pairs), address).map(|caller| caller.scopes)
         };
-        use Anonymous::{Everyone, Loopback, Nobody};
         for (anonymous, address, answer) in [
             (Loopback, Some(here), Ok(Scopes::ALL)),
             (Loopback, Some(there), Err(Unknown::Silent)),

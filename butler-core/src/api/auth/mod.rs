@@ -8,9 +8,11 @@ mod caller;
 mod require;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 pub use access::Access;
 pub use caller::{Caller, Who};
 pub(super) use require::require;
 #[cfg(any(test, feature = "qlik"))]
 pub(super) use require::require_any;
+pub(super) use tokens::TokenError;

@@ -214,7 +214,7 @@ impl Config {
         let api = &self.api;
         let access = issues.within("api", |issues| {
             let address = address::listen(&api.listen, "listen", issues);
-            access::resolve(api, address.as_ref(), issues)
+            access::resolve(self, address.as_ref(), issues)
         });
         api.enabled.then(|| ApiSettings { listen: api.listen.clone(), access, rate_limit: api.rate_limit, endpoints: api.endpoints })
     }
