@@ -193,6 +193,15 @@ pub(crate) struct Server {
     /// File that holds the token to show to it; without it, the variable BUTLER_TOKEN may hold the token itself.
     #[arg(long, global = true, env = "BUTLER_TOKEN_FILE", value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
+    /// Certificates, in PEM form, by which that of an https server is issued, in place of those that the system trusts.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+    /// Certificate to show to a server that asks for one, in PEM form.
+    #[arg(long, global = true, value_name = "FILE", requires = "client_key")]
+    pub(crate) client_certificate: Option<PathBuf>,
+    /// The key of that certificate.
+    #[arg(long, global = true, value_name = "FILE", requires = "client_certificate")]
+    pub(crate) client_key: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

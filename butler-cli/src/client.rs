@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use butler_core::config::Config;
+use butler_core::tls::{TlsError, Trust, read_certificates, read_identity};
 use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use serde::de::DeserializeOwned;
@@ -47,7 +48,7 @@ fn token(server: &Server) -> Result<Option<HeaderValue>, Exit> {
 }
 
 /// Where the Butler of a configuration answers.
-fn configured(config: &Config) -> Result<String, Exit> {
+fn configured(config: &Config) -> Result<(String, Trust), Exit> {
     const REMEDY: &str = "`--server` names an address; `butler-cli serve` prints it when it starts";
     if !config.api.enabled {
         return Err(Exit::configuration(format!("`[api] enabled` is off, so nobody can be asked. {REMEDY}")));
@@ -57,25 +58,33 @@ fn configured(config: &Config) -> Result<String, Exit> {
         return Err(Exit::usage(format!("`[api] listen = \"{listen}\"` takes any free port, so the address can't be known. {REMEDY}")));
     }
     // Whoever listens on all addresses is asked on this machine's own.
-    Ok(format!("http://{}", listen.replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]")))
+    let address = listen.replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]");
+    let Some(tls) = &config.api.tls else { return Ok((format!("http://{address}"), Trust::Only(Vec::new()))) };
+    // The certificate may be for another name than this one; that it is the one of the configuration says more.
+    let chain = read_certificates(&config.base_dir.join(&tls.certificate)).map_err(|error| Exit::configuration(error.to_string()))?;
+    let own = chain.into_iter().next().map_or(Trust::System, Trust::Exactly);
+    Ok((format!("https://{address}"), own))
 }
 
 impl Client {
     /// Finds it: by argument, by variable, else by the configuration file's `[api] listen`.
     pub(crate) fn new(global: &Global, server: &Server) -> Result<Self, Exit> {
-        let base = match &server.server {
-            Some(url) if url.contains("://") => url.trim_end_matches('/').to_owned(),
-            Some(address) => format!("http://{address}"),
+        let (base, trust) = match &server.server {
+            Some(url) if url.starts_with("https://") => (url.trim_end_matches('/').to_owned(), Trust::System),
+            // Plain HTTP: the system's roots need not be read.
+            Some(url) if url.contains("://") => (url.trim_end_matches('/').to_owned(), Trust::Only(Vec::new())),
+            Some(address) => (format!("http://{address}"), Trust::Only(Vec::new())),
             None if global.config.exists() => configured(&Config::from_file(&global.config)?)?,
-            None => "http://127.0.0.1:8080".to_owned(),
+            None => ("http://127.0.0.1:8080".to_owned(), Trust::Only(Vec::new())),
         };
-        let options = butler_core::http_client::ClientOptions {
-            // The API speaks plain HTTP on loopback: the system's roots need not be read.
-            trust: butler_core::tls::Trust::Only(Vec::new()),
-            system_proxy: false,
-            redirects: 0,
-            ..Default::default()
+        let unreadable = |error: TlsError| Exit::unavailable(error.to_string());
+        let trust = match &server.ca {
+            Some(path) => Trust::Only(read_certificates(path).map_err(unreadable)?),
+            None => trust,
         };
+        let identity = server.client_certificate.as_ref().zip(server.client_key.as_ref());
+        let identity = identity.map(|(certificate, key)| read_identity(certificate, key)).transpose().map_err(unreadable)?;
+        let options = butler_core::http_client::ClientOptions { trust, identity, system_proxy: false, redirects: 0, ..Default::default() };
         let http = butler_core::http_client::build(options).map_err(|error| Exit::internal(error.to_string()))?;
         Ok(Self { http, base, timeout: USUAL, token: token(server)? })
     }
@@ -204,7 +213,7 @@ mod tests {
 
     fn base(text: &str) -> Result<String, String> {
         let config = Config::from_toml(text, "").expect("a configuration");
-        configured(&config).map_err(|exit| format!("{}: {}", exit.code(), exit.message()))
+        configured(&config).map(|(base, _)| base).map_err(|exit| format!("{}: {}", exit.code(), exit.message()))
     }
 
     #[test]

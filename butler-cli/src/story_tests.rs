@@ -211,6 +211,7 @@ fn the_status_says_what_is_wrong_and_what_to_do() {
             sites: [("prod".into(), site)].into(),
             unrouted: Some(Unrouted { to_fallback: 2, to_nobody: 1, latest: event().id }),
         },
+        connections: Default::default(),
         intake: IntakeStatus {
             received: 12,
             accepted: 9,

@@ -21,6 +21,8 @@ pub enum Trust {
     System,
     /// Those of these roots, and no others.
     Only(Vec<CertificateDer<'static>>),
+    /// The one that shows this very certificate and has its key, whatever its name.
+    Exactly(CertificateDer<'static>),
     /// Every server, unverified. The traffic can be read and changed by whoever sits between.
     Anything,
 }
@@ -116,7 +118,8 @@ pub fn client_config(trust: Trust, identity: Option<Identity>) -> Result<ClientC
             }
             builder.with_root_certificates(store)
         }
-        Trust::Anything => builder.dangerous().with_custom_certificate_verifier(Arc::new(Unverified(provider))),
+        Trust::Exactly(only) => builder.dangerous().with_custom_certificate_verifier(Arc::new(ByItself { provider, only: Some(only) })),
+        Trust::Anything => builder.dangerous().with_custom_certificate_verifier(Arc::new(ByItself { provider, only: None })),
     };
     Ok(match identity {
         Some(Identity { chain, key }) => builder.with_client_auth_cert(chain, key)?,
@@ -148,20 +151,26 @@ pub(crate) fn plain_name(presented: &str) -> &str {
     presented.split('"').nth(1).unwrap_or(presented)
 }
 
-/// Takes every certificate; signatures of the handshake are still checked, so that both sides hold the same keys.
+/// Takes one certificate, or every one, and asks nobody who issued it; signatures of the handshake are still checked, so that both sides hold the same keys.
 #[derive(Debug)]
-struct Unverified(Arc<CryptoProvider>);
+struct ByItself {
+    provider: Arc<CryptoProvider>,
+    only: Option<CertificateDer<'static>>,
+}
 
-impl ServerCertVerifier for Unverified {
+impl ServerCertVerifier for ByItself {
     fn verify_server_cert(
         &self,
-        _end_entity: &CertificateDer<'_>,
+        end_entity: &CertificateDer<'_>,
         _intermediates: &[CertificateDer<'_>],
         _server_name: &ServerName<'_>,
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
+        match &self.only {
+            Some(only) if only != end_entity => Err(rustls::CertificateError::ApplicationVerificationFailure.into()),
+            _ => Ok(ServerCertVerified::assertion()),
+        }
     }
 
     fn verify_tls12_signature(
@@ -170,7 +179,7 @@ impl ServerCertVerifier for Unverified {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+        rustls::crypto::verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -179,11 +188,11 @@ impl ServerCertVerifier for Unverified {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+        rustls::crypto::verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 

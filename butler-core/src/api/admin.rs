@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Path, Query, Request, State};
@@ -17,6 +18,7 @@ use tower_http::timeout::TimeoutLayer;
 use super::ApiState;
 use super::answers::{DeliveryDetails, EventDetails, IntakeStatus, ListedDelivery, Readiness, Status};
 use super::auth::{Caller, require};
+use super::connections::Connections;
 use super::problem::Refusal;
 use crate::config::Scope;
 use crate::event::{DeliveryId, EventId, SinkName};
@@ -81,7 +83,7 @@ async fn ready(State(state): State<ApiState>, Extension(caller): Extension<Calle
     (status, Json(Readiness { ready, store: report.store.map(|(_, why)| why), sources: deaf.collect() }))
 }
 
-async fn status(State(state): State<ApiState>) -> Answer<Status> {
+async fn status(State(state): State<ApiState>, Extension(connections): Extension<Arc<Connections>>) -> Answer<Status> {
     let health = state.health().report();
     let intake = state.intake();
     let intake = IntakeStatus {
@@ -100,6 +102,7 @@ async fn status(State(state): State<ApiState>) -> Answer<Status> {
         orphans: orphans(&state, &journal),
         health,
         intake,
+        connections: connections.counts(),
         journal,
     }))
 }

@@ -26,6 +26,9 @@ pub struct Status {
     pub health: HealthReport,
     /// What was counted at the way in.
     pub intake: IntakeStatus,
+    /// Connections to the API.
+    #[serde(default)]
+    pub connections: ConnectionCounts,
     /// How much the journal holds.
     pub journal: JournalStats,
     /// Sinks that are no longer configured, and how many deliveries still wait for each.
@@ -54,6 +57,19 @@ pub struct IntakeStatus {
     pub queued: usize,
     /// What was not taken, by reason.
     pub rejected: BTreeMap<RejectReason, u64>,
+}
+
+/// Connections to the API, since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ConnectionCounts {
+    /// Now.
+    pub open: usize,
+    /// That waited for their client and had to make room for others.
+    pub displaced: u64,
+    /// That waited for their client too long.
+    pub timed_out: u64,
+    /// From addresses that are not allowed.
+    pub turned_away: u64,
 }
 
 /// Whether new events are taken.

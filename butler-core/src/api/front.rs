@@ -3,13 +3,14 @@
 use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use tracing::Instrument;
 
-use super::auth::{Access, Caller, Who};
+use super::auth::{Access, Caller, Shown, Who};
 use super::denial::Denial;
+use super::watched::Late;
 use super::{guard, log};
 
 /// By which name a request can be found again, with the one who sent it, with us, and in between.
@@ -38,7 +39,13 @@ async fn admit(access: Access, mut request: Request, next: Next) -> Response {
         Ok(caller) => {
             let who = caller.who.clone();
             request.extensions_mut().insert(caller);
-            (who, next.run(request).await)
+            let (late, path) = (request.extensions().get::<Late>().cloned(), request.uri().clone());
+            let answered = next.run(request).await;
+            match late {
+                // Whatever the route made of half a body.
+                Some(late) if late.is_so() => (who, too_late(path.path())),
+                _ => (who, answered),
+            }
         }
         Err(denial) => (Who::Anonymous, denial.answer(request.uri().path())),
     };
@@ -48,13 +55,21 @@ async fn admit(access: Access, mut request: Request, next: Next) -> Response {
 
 fn judge(access: &Access, request: &Request, address: Option<IpAddr>) -> Result<Caller, Denial> {
     guard::check(request)?;
-    match access.identify(request.headers(), address) {
+    match access.identify(request.headers(), address, request.extensions().get::<Shown>()) {
         Ok(caller) => Ok(caller),
         Err(_) if OPEN_TO_ALL.contains(&request.uri().path()) && request.method().is_safe() => {
             Ok(Caller { who: Who::Anonymous, scopes: crate::config::Scopes::NONE, address })
         }
         Err(why) => Err(Denial::unknown(why.words())),
     }
+}
+
+fn too_late(path: &str) -> Response {
+    let denial = Denial::new(StatusCode::REQUEST_TIMEOUT, "the body of the request did not come within the time for it");
+    let mut response = denial.answer(path);
+    // The rest of it may still come, and is no new request.
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 /// Where a request came from.

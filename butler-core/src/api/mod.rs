@@ -26,20 +26,50 @@
 //! | `DELETE /api/tokens/NAME` | revokes a token |
 //! | `POST /api/tasks/start` | starts tasks: [`StartRequest`](crate::qlik::start::StartRequest) in, [`StartReport`](crate::qlik::start::StartReport) out |
 //!
-//! A connection has fifteen seconds for a head, a request thirty in all and 16 KiB for its body (those about tasks three minutes and 1 MiB), and at most 128 connections are served at once; further ones wait.
+//! A request has thirty seconds in all and 16 KiB for its body; those about tasks three minutes and 1 MiB.
 //!
 //! `state` may also be `orphaned`: pending, of a sink that is no longer configured. Whatever fails is answered with a [`Problem`](answers::Problem).
 //!
 //! # Who may use it
 //!
-//! Whoever reaches the address, which by default is on loopback. A web page in a browser on this machine reaches it too, so what only a browser would send is turned
+//! Every request is somebody's, a [`Caller`]: who shows a token (`Authorization: Bearer TOKEN`) is known by its name, who shows a client certificate by its subject, and who shows neither is
+//! anonymous. Who connects from this machine may do everything anonymously; who connects from elsewhere, or through a proxy that says so (`X-Forwarded-For` and the like), nothing.
+//! `[api] allow_anonymous = false` lets nobody do anything without a token, `true` lets everybody do everything. `[api] allow` names the networks that connections are taken from at all.
+//!
+//! A token has scopes, and each request takes one: `read` for what the table above shows with `GET`, `tasks:start`, `kv:read`, `kv:write`, `files:write`, `schedules`, `messages`, and `admin` for
+//! all that is changed beside and for everything else. Who is not known is answered `401`, who may not do it `403`. Everybody may ask whether the program lives (`/healthz`) and is ready (`/readyz`), but not why it is not.
+//!
+//! Tokens are made with `butler-cli token create` (`POST /api/tokens`), or stand in `[api.tokens.NAME]`. Of those that are made only a digest is kept.
+//!
+//! A web page in a browser on this machine reaches the API too, and would be taken for whoever sits there. So what only a browser would send is turned
 //! away: on loopback a `Host` that is not this machine (a foreign name that was made to point here), and for what changes something a foreign `Origin` or
 //! `Sec-Fetch-Site`, or a body that is not declared as JSON, which no form can do.
+//!
+//! # HTTPS
+//!
+//! With `[api.tls]` the server speaks TLS and nothing else. Certificate, key and `client_ca` are read again within seconds when they change; what can't be used then is said in the log, and the
+//! old ones stay. With `client_ca` clients may show a certificate that it has issued, and with `require_client_certificate` they have to; what they may do by it stands in `client_scopes`, and
+//! is nothing by default, for a company's authority issues certificates for many things.
+//!
+//! # Slow and stuck clients
+//!
+//! No client holds what others need ([`Limits`]): each step of a connection has its time, and when `[api] max_connections` is reached, of those that wait for their client
+//! the longest waiting makes room for a new one, first among those of the address that has the most. An idle connection is kept for 72 seconds while there is room.
+//!
+//! # What is logged
+//!
+//! Every request has an id, its own `X-Request-Id` if that is fit for a log, else a new one; it is in the answer and with every line that the request causes. Which requests came is logged
+//! as `butler::access`: those to `/v4` at level `info`, all others at `debug`, with their query but for values whose names look secret.
+//!
+//! Who did what is logged as `butler::audit`, one line for each request that was refused (level `warn`, with the reason) or that may have changed something (level `info`): `who` (`anonymous`,
+//! `token NAME`, `certificate SUBJECT`), `address`, `method`, `path` without its query, and `status`. `BUTLER_LOG=warn,butler::audit=info` shows these and else only what went wrong.
 
 mod about;
 mod admin;
 pub mod answers;
 mod auth;
+mod connections;
+mod conversation;
 mod denial;
 mod front;
 mod guard;
@@ -50,16 +80,26 @@ mod server;
 mod silences;
 mod state;
 mod stream;
+#[cfg(test)]
+#[cfg(all(feature = "sqlite", feature = "testkit"))]
+mod stuck_tests;
 #[cfg(feature = "qlik")]
 mod tasks;
 #[cfg(test)]
 #[cfg(all(feature = "sqlite", feature = "testkit"))]
 mod tests;
+pub(crate) mod tls;
+#[cfg(test)]
+#[cfg(all(feature = "sqlite", feature = "testkit"))]
+mod tls_tests;
 mod tokens;
 mod v4;
+mod watched;
 
 pub use auth::{Access, Caller, Who};
+pub use connections::Limits;
 pub use server::{ApiError, Server};
 pub use state::{ApiParts, ApiServices, ApiState};
+pub use tls::ServerTls;
 pub use v4::Messaging;
 pub(crate) use v4::{NewRelicPoster, Remote};

@@ -1,34 +1,27 @@
-//! The server: connections, their limits, and their end.
+//! The server: where it listens, who is let in, and its end.
 
-use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::ConnectInfo;
 use axum::http::{HeaderValue, Request};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use ipnet::IpNet;
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use tower::Service;
 
 use super::auth::Access;
-use super::{ApiState, admin, front, guard, v4};
+use super::connections::{Connections, Limits};
+use super::conversation::Conversation;
+use super::tls::ServerTls;
+use super::{ApiState, admin, front, v4};
 use crate::listen::{Setting, remedy};
 use crate::source::Stop;
 
-/// Connections at a time; further ones wait in the system's queue.
-const MOST_CONNECTIONS: usize = 128;
-/// How long a client may take to say what it wants; also how long a connection may idle.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long the server rests when the system gives it no connection: it has no more file handles, most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -48,6 +41,9 @@ pub enum ApiError {
         /// What to do.
         remedy: String,
     },
+    /// The certificate that it should show can't be used.
+    #[error("the API can't speak TLS: {0}")]
+    Tls(#[from] crate::tls::TlsError),
 }
 
 /// A server that is bound and does not serve yet.
@@ -56,6 +52,9 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     access: Access,
+    limits: Limits,
+    networks: Option<Vec<IpNet>>,
+    tls: Option<Arc<ServerTls>>,
 }
 
 impl Server {
@@ -67,7 +66,7 @@ impl Server {
         let bound = async {
             let listener = TcpListener::bind(listen).await?;
             let address = listener.local_addr()?;
-            Ok(Self { listener, address, access: Access::default() })
+            Ok(Self { listener, address, access: Access::default(), limits: Limits::default(), networks: None, tls: None })
         };
         bound.await.map_err(|why| ApiError::Bind { address: listen.to_owned(), remedy: remedy(&SETTING, listen, &why), why })
     }
@@ -78,63 +77,106 @@ impl Server {
         Self { access, ..self }
     }
 
+    /// Gives connections this much time and room.
+    #[must_use]
+    pub fn limited(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// Takes connections from these networks and from this machine alone, if there are any.
+    #[must_use]
+    pub fn from_networks(self, networks: Option<Vec<IpNet>>) -> Self {
+        Self { networks, ..self }
+    }
+
+    /// Speaks TLS.
+    #[must_use]
+    pub fn over_tls(self, tls: Option<ServerTls>) -> Self {
+        Self { tls: tls.map(Arc::new), ..self }
+    }
+
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Serves until it is told to stop, then lets the requests under way end.
+    /// Serves until it is told to stop, then lets the requests under way end, for as long as [`Limits::drain`] says.
     ///
     /// # Cancellation
     /// Dropping the future ends every connection at once.
     pub async fn serve(self, state: ApiState, stop: Stop) {
-        let keeping = self.access.clone();
-        let clock = Arc::clone(state.clock());
-        let app = app(state, self.access);
-        let permits = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-        let ending = GracefulShutdown::new();
-        // Connections end with the server: the set aborts what it holds.
-        let mut connections = JoinSet::new();
+        let Self { listener, address, access, limits, networks, tls } = self;
+        let connections = Connections::new(limits);
+        // What runs beside and every connection end with the server: the sets abort what they hold.
         let mut beside = JoinSet::new();
+        let (keeping, clock, watching) = (access.clone(), Arc::clone(state.clock()), Arc::clone(&connections));
         beside.spawn(async move { keeping.keep_uses(clock).await });
+        beside.spawn(async move { watching.watch().await });
+        if let Some(tls) = &tls {
+            beside.spawn(Arc::clone(tls).watch());
+        }
+        let app = app(state, access, &connections);
+        let ending = GracefulShutdown::new();
+        let mut tasks = JoinSet::new();
         loop {
-            let accepted = async {
-                let permit = Arc::clone(&permits).acquire_owned().await;
-                (permit, self.listener.accept().await)
-            };
-            let (permit, accepted) = tokio::select! {
+            let accepted = tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                accepted = accepted => accepted,
+                accepted = listener.accept() => accepted,
             };
-            while connections.try_join_next().is_some() {}
-            match accepted {
-                Ok((stream, _)) => {
-                    let connection = ending.watch(connection(stream, self.address, app.clone()));
-                    connections.spawn(async move {
-                        // A client that goes away is none of our business.
-                        let _ = connection.await;
-                        drop(permit);
-                    });
-                }
+            while tasks.try_join_next().is_some() {}
+            let stream = match accepted {
+                Ok((stream, _)) => stream,
                 // The client has gone already.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
                 Err(error) => {
                     tracing::warn!(%error, "The API can't take a connection; trying again.");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
                 }
+            };
+            let client = stream.peer_addr().ok();
+            if !admits(networks.as_deref(), client.map(|client| client.ip().to_canonical())) {
+                connections.turned_away(client);
+                continue;
             }
+            let room = tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                room = connections.room() => room,
+            };
+            // Small answers leave at once; where that can't be set, they leave a little later.
+            let _ = stream.set_nodelay(true);
+            let arrived = stream.local_addr().unwrap_or(address);
+            let conversation = Conversation { app: app.clone(), arrived, client, body_limit: connections.limits().body };
+            let (tls, watcher) = (tls.as_ref().map(|tls| tls.current()), ending.watcher());
+            connections.seat(client.map(|client| client.ip().to_canonical()), room, |seat, leave| {
+                tasks.spawn(async move {
+                    conversation.hold(stream, tls, seat, watcher).await;
+                    drop(leave);
+                })
+            });
         }
-        drop(self.listener);
-        ending.shutdown().await;
+        drop(listener);
+        connections.end();
+        let drain = connections.limits().drain;
+        if tokio::time::timeout(drain, ending.shutdown()).await.is_err() {
+            tracing::warn!("Requests to the API did not end within {} s, and are broken off.", drain.as_secs());
+        }
     }
 }
 
-fn app(state: ApiState, access: Access) -> Router {
+/// Whether connections from this address are taken: all are if there is no list, and those of this machine in any case.
+fn admits(networks: Option<&[IpNet]>, client: Option<IpAddr>) -> bool {
+    let Some(networks) = networks else { return true };
+    client.is_some_and(|client| client.is_loopback() || networks.iter().any(|network| network.contains(&client)))
+}
+
+fn app(state: ApiState, access: Access, connections: &Arc<Connections>) -> Router {
     let admin = admin::routes().layer(axum::middleware::map_response(harden));
     let all = admin.merge(v4::routes(&state)).fallback(unknown);
-    let all = all.layer(Extension(access.clone()));
+    let all = all.layer(Extension(access.clone())).layer(Extension(Arc::clone(connections)));
     all.layer(axum::middleware::from_fn_with_state(access, front::pass)).with_state(state)
 }
 
@@ -154,33 +196,6 @@ async fn harden(mut response: Response) -> Response {
     response
 }
 
-type Connection<S> = http1::Connection<TokioIo<TcpStream>, S>;
-
-fn connection(
-    stream: TcpStream,
-    listening: SocketAddr,
-    app: Router,
-) -> Connection<impl hyper::service::HttpService<Incoming, ResBody = Body, Error = Infallible, Future: Send> + Send> {
-    // Small answers leave at once; where that can't be set, they leave a little later.
-    let _ = stream.set_nodelay(true);
-    let arrived = guard::Arrived(stream.local_addr().unwrap_or(listening));
-    let client = stream.peer_addr().ok().map(ConnectInfo);
-    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(arrived);
-        if let Some(client) = client {
-            request.extensions_mut().insert(client);
-        }
-        let mut app = app.clone();
-        async move {
-            match v4::prepare(request) {
-                Ok(request) => app.call(request).await,
-                Err(answer) => Ok(answer),
-            }
-        }
-    });
-    http1::Builder::new().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).serve_connection(TokioIo::new(stream), service)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,5 +207,14 @@ mod tests {
         let port = first.address().port();
         assert!(error.starts_with(&format!("can't listen on 127.0.0.1:{port} for the API: ")), "{error}");
         assert!(error.contains("perhaps by another Butler") && error.ends_with("set another `[api] listen`"), "{error}");
+    }
+
+    #[test]
+    fn a_list_of_networks_admits_these_and_this_machine() {
+        let networks: Vec<IpNet> = ["10.0.0.0/8", "192.0.2.7/32", "2001:db8::/32"].map(|network| network.parse().unwrap()).to_vec();
+        let admitted = |address: &str| admits(Some(&networks), Some(address.parse().unwrap()));
+        assert!(["10.1.2.3", "192.0.2.7", "2001:db8::1", "127.0.0.1", "::1"].into_iter().all(admitted));
+        assert!(!["11.0.0.1", "192.0.2.8", "2001:db9::1"].into_iter().any(admitted));
+        assert!(admits(None, None) && !admits(Some(&networks), None));
     }
 }

@@ -20,23 +20,28 @@ use crate::store::sqlite::{SqliteSettings, SqliteStore};
 use crate::store::{Journal, NewDelivery, Routing, Settlement};
 use crate::testkit::{FakeSink, TestClock};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
-struct Served {
-    address: std::net::SocketAddr,
+pub(super) struct Served {
+    pub(super) address: std::net::SocketAddr,
     store: Arc<SqliteStore>,
     clock: TestClock,
     health: Arc<Health>,
     intake: Intake,
-    stop: Stop,
-    server: tokio::task::JoinHandle<()>,
+    pub(super) stop: Stop,
+    pub(super) server: tokio::task::JoinHandle<()>,
     _folder: TempDir,
 }
 
 /// An answer: its status, its head in lower case, its body.
-struct Answer(u16, String, Value);
+pub(super) struct Answer(pub(super) u16, pub(super) String, pub(super) Value);
 
 async fn serve() -> Served {
+    serve_by(|server| server).await
+}
+
+/// As a server that was changed like this.
+pub(super) async fn serve_by(change: impl FnOnce(Server) -> Server) -> Served {
     let folder = tempfile::tempdir().unwrap();
     let clock = TestClock::default();
     let settings = SqliteSettings { path: folder.path().join("butler.db") };
@@ -59,14 +64,14 @@ async fn serve() -> Served {
             ..ApiServices::default()
         },
     });
-    let server = Server::bind("127.0.0.1:0").await.unwrap();
+    let server = change(Server::bind("127.0.0.1:0").await.unwrap());
     let address = server.address();
     let server = tokio::spawn(server.serve(state, stop.clone()));
     Served { address, store, clock, health, intake, stop, server, _folder: folder }
 }
 
 impl Served {
-    async fn send(&self, request: &str) -> Answer {
+    pub(super) async fn send(&self, request: &str) -> Answer {
         let talk = async {
             let mut stream = TcpStream::connect(self.address).await.unwrap();
             stream.write_all(request.as_bytes()).await.unwrap();
@@ -80,12 +85,12 @@ impl Served {
         Answer(status, head.to_lowercase(), serde_json::from_str(body).unwrap_or(Value::Null))
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub(super) async fn get(&self, path: &str) -> Answer {
         self.send(&format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")).await
     }
 
     /// What a `GET` that succeeds gives.
-    async fn ask(&self, path: &str) -> Value {
+    pub(super) async fn ask(&self, path: &str) -> Value {
         let Answer(status, _, body) = self.get(path).await;
         assert_eq!(status, 200, "{path}: {body}");
         body

@@ -283,7 +283,10 @@ impl Builder {
         #[cfg(feature = "api")]
         let api = match api.zip(settings.api.as_ref()) {
             Some((server, api)) => {
-                Some(server.admitting(api::Access::open(&api.access, Arc::clone(&store) as _, Arc::clone(&clock)).await?))
+                let access = api::Access::open(&api.access, Arc::clone(&store) as _, Arc::clone(&clock)).await?;
+                let limits = api::Limits { connections: api.max_connections, ..api::Limits::default() };
+                let tls = api.tls.clone().map(api::ServerTls::open).transpose().map_err(api::ApiError::from)?;
+                Some(server.admitting(access).limited(limits).from_networks(api.networks.clone()).over_tls(tls))
             }
             None => None,
         };

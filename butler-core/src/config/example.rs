@@ -14,7 +14,7 @@ mod tests {
         UdpConfig, UptimeConfig,
     };
 
-    use crate::config::{Config, NewRelicPostConfig, NewRelicPosts, Secret, SlackPostConfig, TokenConfig};
+    use crate::config::{ApiTlsConfig, Config, NewRelicPostConfig, NewRelicPosts, Secret, SlackPostConfig, TokenConfig};
 
     fn parse(text: &str) -> Config {
         let config = Config::from_toml(text, "").unwrap();
@@ -51,6 +51,14 @@ mod tests {
         let all = Config {
             api: ApiConfig {
                 allow_anonymous: Some(false),
+                allow: Some(vec![]),
+                tls: Some(ApiTlsConfig {
+                    certificate: "x".into(),
+                    key: "x".into(),
+                    client_ca: Some("x".into()),
+                    require_client_certificate: false,
+                    client_scopes: Vec::new(),
+                }),
                 tokens: [("scripts".to_owned(), TokenConfig { token: Secret::literal(""), scopes: Vec::new() })].into(),
                 slack: Some(SlackPostConfig { webhook_url: Secret::literal("") }),
                 new_relic: Some(NewRelicPostConfig { accounts: Default::default(), event: posts(), metric: posts() }),

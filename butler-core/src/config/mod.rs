@@ -31,7 +31,7 @@ mod spoilt;
 mod tests;
 mod values;
 
-pub use access::{AccessSettings, Anonymous, ConfiguredToken, TokenConfig};
+pub use access::{AccessSettings, Anonymous, ApiTlsConfig, ApiTlsSettings, ConfiguredToken, TokenConfig};
 pub use endpoints::{Endpoint, EndpointsConfig};
 pub use example::example;
 pub use issues::{Issue, Issues, Severity};

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::access::TokensConfig;
+use super::access::{ApiTlsConfig, TokensConfig};
 use super::endpoints::EndpointsConfig;
 use super::messages::{NewRelicPostConfig, SlackPostConfig};
 use super::options::OptionsTable;
@@ -191,6 +191,14 @@ pub struct ApiConfig {
     /// Tokens beside those that are made while it runs.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub tokens: TokensConfig,
+    /// Addresses and networks (`10.0.0.0/8`) from which connections are taken, beside this machine; from everywhere if it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow: Option<Vec<String>>,
+    /// Connections at a time. When there are as many, those that wait for their client longest make room for new ones.
+    pub max_connections: u32,
+    /// HTTPS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<ApiTlsConfig>,
     /// How many requests to `/v4` each address may send a minute; `0` for as many as it likes.
     pub rate_limit: u32,
     /// Which endpoints of `/v4` there are.
@@ -210,6 +218,9 @@ impl Default for ApiConfig {
             listen: "127.0.0.1:8080".into(),
             allow_anonymous: None,
             tokens: TokensConfig::new(),
+            allow: None,
+            max_connections: 512,
+            tls: None,
             rate_limit: 100,
             endpoints: EndpointsConfig::default(),
             slack: None,

@@ -99,3 +99,29 @@ async fn what_is_refused_and_what_changes_something_is_on_record_and_no_token_is
     let printed = world.says(&butler, &["check", "--print"]).await;
     assert!(printed.contains("[api.tokens.master]") && !printed.contains("pl4nted"), "{printed}");
 }
+
+#[tokio::test]
+async fn the_commands_speak_tls_as_the_configuration_does() {
+    let world = World::new(PROGRAM).await;
+    world.export_certificates();
+    let tls = "tls = { certificate = 'certs/client.pem', key = 'certs/client_key.pem' }\n";
+    let rest = "[sites.prod]\nhost = '127.0.0.1'\n";
+    world.configure_all(&format!("{tls}{rest}"));
+    let butler = world.serve().await;
+    let address = butler.address("api");
+    let port = address.rsplit(':').next().expect("a port");
+    let status = async |args: &[&str]| {
+        let output = world.run(&[&["status"], args].concat()).output().await;
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let by_name = format!("https://localhost:{port}");
+    assert_eq!(status(&["--server", &by_name, "--ca", "certs/root.pem"]).await, (Some(0), String::new()));
+    // Who issued the certificate is known to nobody here.
+    let (code, said) = status(&["--server", &by_name]).await;
+    assert!(code == Some(69) && said.contains("no Butler answers at https://localhost"), "{said}");
+    // By the configuration it is known which certificate the Butler shows, whatever the name in it.
+    world.write("known.toml", &format!("[api]\nlisten = '{address}'\n{tls}{rest}"));
+    assert_eq!(status(&["--config", "known.toml"]).await, (Some(0), String::new()));
+    let plain = status(&["--server", &address]).await;
+    assert_eq!(plain.0, Some(69), "it does not speak plain HTTP: {}", plain.1);
+}

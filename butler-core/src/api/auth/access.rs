@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::http::{HeaderMap, header};
 
 use super::tokens::{TokenError, Tokens};
-use super::{Caller, Who};
+use super::{Caller, Shown, Who};
 use crate::api::answers::{ListedToken, NewToken};
 use crate::clock::Clock;
 use crate::config::{AccessSettings, Anonymous, Scopes};
@@ -27,6 +27,8 @@ pub struct Access {
 struct Inner {
     anonymous: Anonymous,
     tokens: Option<Tokens>,
+    /// What whoever shows a certificate may do.
+    of_certificates: Scopes,
 }
 
 /// Why a caller is not known.
@@ -58,15 +60,18 @@ impl Access {
     /// The store can't be read.
     pub async fn open(settings: &AccessSettings, store: Arc<dyn StateStore>, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let tokens = Some(Tokens::open(&settings.tokens, store, clock).await?);
-        Ok(Self { inner: Arc::new(Inner { anonymous: settings.anonymous, tokens }) })
+        Ok(Self { inner: Arc::new(Inner { anonymous: settings.anonymous, tokens, of_certificates: settings.of_certificates }) })
     }
 
-    /// Who sent a request with these headers from this address.
-    pub(in crate::api) fn identify(&self, headers: &HeaderMap, address: Option<IpAddr>) -> Result<Caller, Unknown> {
+    /// Who sent a request with these headers from this address, on a connection on which this certificate was shown. A token says more than a certificate, and both say more than an address.
+    pub(in crate::api) fn identify(&self, headers: &HeaderMap, address: Option<IpAddr>, shown: Option<&Shown>) -> Result<Caller, Unknown> {
         // Who shows a wrong token is not somebody who shows none.
         if let Some(token) = bearer(headers) {
             let (name, scopes) = self.inner.tokens.as_ref().and_then(|tokens| tokens.find(token)).ok_or(Unknown::NoToken)?;
             return Ok(Caller { who: Who::Token(name), scopes, address });
+        }
+        if let Some(Shown(subject)) = shown {
+            return Ok(Caller { who: Who::Certificate(Arc::clone(subject)), scopes: self.inner.of_certificates, address });
         }
         let local = address.is_some_and(|address| address.is_loopback());
         match self.inner.anonymous {
@@ -126,8 +131,8 @@ mod tests {
         };
         let (here, there) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([192, 0, 2, 7]));
         let ask = |anonymous, address, pairs: &[(&'static str, &'static str)]| {
-            let access = Access { inner: Arc::new(Inner { anonymous, tokens: None }) };
-            access.identify(&headers(pairs), address).map(|caller| caller.scopes)
+            let access = Access { inner: Arc::new(Inner { anonymous, ..Inner::default() }) };
+            access.identify(&headers(pairs), address, None).map(|caller| caller.scopes)
         };
         for (anonymous, address, answer) in [
             (Loopback, Some(here), Ok(Scopes::ALL)),

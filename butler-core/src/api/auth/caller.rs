@@ -17,6 +17,10 @@ pub struct Caller {
     pub address: Option<IpAddr>,
 }
 
+/// The subject of the certificate that a client showed; among the extensions of its requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::api) struct Shown(pub(in crate::api) Arc<str>);
+
 /// By what a caller is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Who {

@@ -11,6 +11,7 @@ mod tests;
 mod tokens;
 
 pub use access::Access;
+pub(super) use caller::Shown;
 pub use caller::{Caller, Who};
 pub(super) use require::require;
 #[cfg(any(test, feature = "qlik"))]

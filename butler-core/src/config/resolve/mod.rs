@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::access::AccessSettings;
+use super::access::{AccessSettings, ApiTlsSettings};
 use super::endpoints::EndpointsConfig;
 use super::issues::{Issue, Issues};
 use super::load::{Config, ConfigError};
@@ -105,6 +105,13 @@ pub struct ApiSettings {
     pub listen: String,
     /// Who may use it.
     pub access: AccessSettings,
+    /// The networks that connections are taken from, beside this machine; all if there is no list.
+    #[cfg(feature = "api")]
+    pub networks: Option<Vec<ipnet::IpNet>>,
+    /// Connections at a time.
+    pub max_connections: usize,
+    /// HTTPS in place of HTTP.
+    pub tls: Option<ApiTlsSettings>,
     /// How many requests to `/v4` each address may send a minute; 0 for as many as it likes.
     pub rate_limit: u32,
     /// Which endpoints of `/v4` there are.
@@ -212,11 +219,23 @@ impl Config {
 
     fn api_settings(&self, issues: &mut Issues) -> Option<ApiSettings> {
         let api = &self.api;
-        let access = issues.within("api", |issues| {
+        let (access, max_connections) = issues.within("api", |issues| {
             let address = address::listen(&api.listen, "listen", issues);
-            access::resolve(self, address.as_ref(), issues)
+            (access::resolve(self, address.as_ref(), issues), access::max_connections(api, issues))
         });
-        api.enabled.then(|| ApiSettings { listen: api.listen.clone(), access, rate_limit: api.rate_limit, endpoints: api.endpoints })
+        #[cfg(feature = "api")]
+        let networks = issues.within("api.allow", |issues| access::networks(api, issues));
+        let tls = issues.within("api.tls", |issues| access::tls(self, issues));
+        api.enabled.then(|| ApiSettings {
+            listen: api.listen.clone(),
+            access,
+            #[cfg(feature = "api")]
+            networks,
+            max_connections,
+            tls,
+            rate_limit: api.rate_limit,
+            endpoints: api.endpoints,
+        })
     }
 }
 

@@ -1,0 +1,158 @@
+//! What a connection reads and writes, watched, so that it is known what it waits for.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use hyper::body::{Frame, Incoming, SizeHint};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::connections::{Doing, Seat};
+
+/// A stream that tells its seat when something went through it.
+#[derive(Debug)]
+pub(super) struct Watched<S> {
+    stream: S,
+    seat: Arc<Seat>,
+}
+
+impl<S> Watched<S> {
+    pub(super) fn new(stream: S, seat: Arc<Seat>) -> Self {
+        Self { stream, seat }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        if buffer.filled().len() > before {
+            self.seat.heard();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
+        self.seat.taken();
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_write_vectored(mut self: Pin<&mut Self>, context: &mut Context<'_>, parts: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(context, parts))?;
+        self.seat.taken();
+        Poll::Ready(Ok(written))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+/// Whether the body of a request did not come in time; among the request's extensions.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Late(Arc<AtomicBool>);
+
+impl Late {
+    pub(super) fn is_so(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The body of a request, all of which has to come in time.
+#[derive(Debug)]
+pub(super) struct Timely {
+    body: Incoming,
+    seat: Arc<Seat>,
+    late: Late,
+    began: Instant,
+    limit: Duration,
+    /// Only a body that has to be waited for needs a clock.
+    clock: Option<Pin<Box<Sleep>>>,
+}
+
+impl Timely {
+    pub(super) fn new(body: Incoming, seat: Arc<Seat>, late: Late, limit: Duration) -> Self {
+        Self { body, seat, late, began: Instant::now(), limit, clock: None }
+    }
+}
+
+impl hyper::body::Body for Timely {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let this = &mut *self;
+        if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(context) {
+            this.seat.turn(Doing::Work);
+            return Poll::Ready(frame.map(|frame| frame.map_err(axum::Error::new)));
+        }
+        this.seat.turn_since(Doing::Body, this.began);
+        let clock = this.clock.get_or_insert_with(|| Box::pin(sleep_until(this.began + this.limit)));
+        ready!(clock.as_mut().poll(context));
+        this.late.0.store(true, Ordering::Relaxed);
+        this.seat.turn(Doing::Work);
+        Poll::Ready(Some(Err(axum::Error::new(io::Error::from(io::ErrorKind::TimedOut)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// The body of an answer, which tells the seat when all of it was handed over.
+#[derive(Debug)]
+pub(super) struct Answered {
+    body: Body,
+    seat: Arc<Seat>,
+}
+
+impl Answered {
+    pub(super) fn new(body: Body, seat: Arc<Seat>) -> Self {
+        seat.turn(Doing::Answer);
+        Self { body, seat }
+    }
+}
+
+impl hyper::body::Body for Answered {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Answered {
+    fn drop(&mut self) {
+        self.seat.answered();
+    }
+}
