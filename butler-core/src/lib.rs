@@ -35,7 +35,7 @@
 //!
 //! # Features
 //!
-//! `sqlite` (the embedded durable store), `qlik` (the repository's client), `mqtt` (an MQTT broker), `api`, and one feature for each sink (`sink-email`, `sink-slack`, ...) are on by default. `simulator`
+//! `sqlite` (the embedded durable store), `qlik` (the repository's client), `mqtt` (an MQTT broker), `files` (file operations), `api`, and one feature for each sink (`sink-email`, `sink-slack`, ...) are on by default. `simulator`
 //! is a Qlik Sense site in a box, `testkit` what tests need.
 
 #![forbid(unsafe_code)]
@@ -48,6 +48,8 @@ pub mod config;
 pub mod enrich;
 pub mod event;
 mod file;
+#[cfg(feature = "files")]
+pub mod files;
 #[cfg(feature = "http-client")]
 pub mod http_client;
 mod listen;
