@@ -60,6 +60,9 @@ pub struct ApiServices {
     pub rate_limit: u32,
     /// Sends messages of load scripts on.
     pub messaging: Messaging,
+    /// Works with files.
+    #[cfg(feature = "files")]
+    pub files: Option<Arc<crate::files::Files>>,
     /// Publishes over MQTT.
     #[cfg(feature = "mqtt")]
     pub mqtt: Option<MqttPublisher>,

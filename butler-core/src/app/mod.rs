@@ -24,6 +24,8 @@ use crate::source::udp::{UdpSettings, UdpSource};
 use crate::source::{EventSource, Intake, SourceError};
 use crate::store::{Journal, PrunePolicy, Store, StoreError};
 
+#[cfg(feature = "files")]
+mod files;
 mod sources;
 #[cfg(test)]
 #[cfg(all(feature = "sqlite", feature = "testkit"))]
@@ -46,6 +48,8 @@ pub struct Butler {
     mqtt: Option<MqttPublisher>,
     #[cfg(feature = "qlik")]
     starter: Arc<crate::qlik::start::Starter>,
+    #[cfg(feature = "files")]
+    files: Arc<crate::files::Files>,
     #[cfg(feature = "api")]
     api: Option<ApiTask>,
 }
@@ -95,6 +99,10 @@ pub enum StartError {
     #[cfg(feature = "api")]
     #[error(transparent)]
     Api(#[from] api::ApiError),
+    /// The working directory is not known, at which relative paths of files start.
+    #[cfg(feature = "files")]
+    #[error("the working directory can't be told, where relative paths start: {0}")]
+    WorkingDirectory(std::io::Error),
     /// The client of a site's repository can't be made.
     #[cfg(feature = "qlik")]
     #[error(transparent)]
@@ -168,6 +176,13 @@ impl Butler {
         &self.starter
     }
 
+    /// Copies, moves and deletes files where `[files]` allows it.
+    #[cfg(feature = "files")]
+    #[must_use]
+    pub fn files(&self) -> &Arc<crate::files::Files> {
+        &self.files
+    }
+
     /// What is listened on: a name (`udp`, `api`) and the address.
     #[must_use]
     pub fn bound(&self) -> &[(String, String)] {
@@ -195,12 +210,28 @@ impl Butler {
         #[cfg(feature = "api")]
         if let Some(mut api) = self.api {
             api.stop.cancel();
+            let half = deadline.left(&*clock) / 2;
             tokio::select! {
                 biased;
                 // A server that panicked has ended too.
                 _ = &mut api.task => {}
-                () = clock.sleep(deadline.left(&*clock)) => late.push("requests to the API"),
+                () = clock.sleep(half) => {
+                    // What works with files for a request may do so for hours.
+                    #[cfg(feature = "files")]
+                    self.files.stop();
+                    tokio::select! {
+                        biased;
+                        _ = &mut api.task => {}
+                        () = clock.sleep(deadline.left(&*clock)) => late.push("requests to the API"),
+                    }
+                }
             }
+        }
+        #[cfg(feature = "files")]
+        tokio::select! {
+            biased;
+            () = self.files.close() => {}
+            () = clock.sleep(deadline.left(&*clock)) => late.push("work with files"),
         }
         if late.is_empty() { Ok(()) } else { Err(ShutdownError { late, grace }) }
     }
@@ -274,6 +305,8 @@ impl Builder {
             Some(store) => store,
             None => open_store(&settings.store, &clock)?,
         };
+        #[cfg(feature = "files")]
+        let files = files::find(std::mem::take(&mut settings.files), &*clock).await?;
         // Every address is bound before anything runs, so that a port in use leaves nothing behind.
         #[cfg(feature = "api")]
         let api = match &settings.api {
@@ -356,6 +389,8 @@ impl Builder {
                 endpoints: settings.endpoints,
                 rate_limit: settings.rate_limit,
                 messaging,
+                #[cfg(feature = "files")]
+                files: Some(Arc::clone(&files)),
                 #[cfg(feature = "mqtt")]
                 mqtt: mqtt.clone(),
                 #[cfg(feature = "qlik")]
@@ -384,6 +419,8 @@ impl Builder {
             mqtt,
             #[cfg(feature = "qlik")]
             starter,
+            #[cfg(feature = "files")]
+            files,
             #[cfg(feature = "api")]
             api,
         })

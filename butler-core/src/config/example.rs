@@ -102,6 +102,8 @@ mod tests {
                 start_filter: StartFilterConfig { enabled: Some(true), task: one(), tag: one(), ..StartFilterConfig::default() },
                 ..TasksConfig::default()
             },
+            #[cfg(feature = "files")]
+            files: crate::config::model::FilesConfig { create: Some(one()), qvd_folder: Some("qvd".into()), ..Default::default() },
             ..Config::default()
         };
         for line in all.effective().lines() {

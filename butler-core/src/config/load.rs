@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::issues::{Issues, Severity};
+#[cfg(feature = "files")]
+use super::model::FilesConfig;
 #[cfg(feature = "mqtt")]
 use super::model::MqttInConfig;
 use super::model::{
@@ -45,6 +47,9 @@ pub struct Config {
     pub mqtt: Option<MqttInConfig>,
     /// `[tasks]`.
     pub tasks: TasksConfig,
+    /// `[files]`.
+    #[cfg(feature = "files")]
+    pub files: FilesConfig,
     /// `[log]`.
     pub log: LogConfig,
     /// `[links]`: for sites that have none of their own.
@@ -64,6 +69,8 @@ struct Root {
     #[cfg(feature = "mqtt")]
     mqtt: Option<MqttInConfig>,
     tasks: TasksConfig,
+    #[cfg(feature = "files")]
+    files: FilesConfig,
     log: LogConfig,
     routing: RoutingConfig,
     links: Links,
@@ -151,6 +158,8 @@ impl Config {
             #[cfg(feature = "mqtt")]
             mqtt: root.mqtt,
             tasks: root.tasks,
+            #[cfg(feature = "files")]
+            files: root.files,
             log: root.log,
             links: root.links,
             base_dir,
@@ -171,6 +180,8 @@ impl Config {
             #[cfg(feature = "mqtt")]
             mqtt: all.mqtt,
             tasks: all.tasks,
+            #[cfg(feature = "files")]
+            files: all.files,
             log: all.log,
             routing: all.routing,
             links: all.links,

@@ -14,6 +14,8 @@ mod certificates;
 mod endpoints;
 mod example;
 mod fault;
+#[cfg(feature = "files")]
+mod files;
 mod issues;
 mod kinds;
 mod load;

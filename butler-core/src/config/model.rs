@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::access::{ApiTlsConfig, TokensConfig};
 use super::endpoints::EndpointsConfig;
+#[cfg(feature = "files")]
+pub use super::files::{DirectoryPairConfig, FilesConfig};
 use super::messages::{NewRelicPostConfig, SlackPostConfig};
 use super::options::OptionsTable;
 use super::values::{ByteSize, Period, Texts};

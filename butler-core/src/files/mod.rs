@@ -160,6 +160,11 @@ impl Files {
         self.run(what, move |work, _| work.create_dir_qvd(&request)).await
     }
 
+    /// Ends what is under way, without waiting for it. It, and everything after it, is [`FileError::Stopped`].
+    pub fn stop(&self) {
+        self.turns.stop();
+    }
+
     /// Ends what is under way, and waits for it. Everything after it is [`FileError::Stopped`].
     pub async fn close(&self) {
         self.turns.close().await;

@@ -55,15 +55,20 @@ impl Turns {
         }
     }
 
-    /// Ends what is under way, at its next step, and everything after it; waits until nothing is.
-    pub(super) async fn close(&self) {
+    /// Ends what is under way, at its next step, and everything after it.
+    pub(super) fn stop(&self) {
         self.stop.0.store(true, Ordering::Relaxed);
+    }
+
+    /// The same, and waits until nothing is under way.
+    pub(super) async fn close(&self) {
+        self.stop();
         let _all = self.free.acquire_many(self.all).await;
     }
 }
 
 impl Drop for Turns {
     fn drop(&mut self) {
-        self.stop.0.store(true, Ordering::Relaxed);
+        self.stop();
     }
 }

@@ -63,7 +63,7 @@ impl Work {
     }
 
     pub(super) fn copy(&self, request: &CopyRequest, stop: &Stop) -> Result<CopyReceipt, FileError> {
-        let (from, to) = (usable("from", &request.from)?, usable("to", &request.to)?);
+        let [from, to] = usable([("from", &request.from), ("to", &request.to)])?;
         let ends = self.ends(&self.copy, ("copy", true), &from, &to)?;
         let how = How {
             operation: "copy",
@@ -95,7 +95,7 @@ impl Work {
     }
 
     pub(super) fn move_to(&self, request: &MoveRequest, stop: &Stop) -> Result<MoveReceipt, FileError> {
-        let (from, to) = (usable("from", &request.from)?, usable("to", &request.to)?);
+        let [from, to] = usable([("from", &request.from), ("to", &request.to)])?;
         let ends = self.ends(&self.moves, ("move", false), &from, &to)?;
         let how = How { operation: "move", overwrite: request.overwrite, with_times: true, any_link: true, stop };
         let source = ends.from.spot();
@@ -124,7 +124,7 @@ impl Work {
     }
 
     pub(super) fn delete(&self, request: &DeleteRequest, stop: &Stop) -> Result<DeleteReceipt, FileError> {
-        let path = usable("path", &request.path)?;
+        let [path] = usable([("path", &request.path)])?;
         let whole = Whole::of(&path, &self.base);
         let way = Way { operation: "delete", path: &path, create: false, follow_links: self.follow_links };
         let place = first_allowed(self.delete.iter().map(|approved| Some(way.place(approved, named(&whole, approved)?))));
@@ -147,7 +147,7 @@ impl Work {
         match &self.create {
             None => create_anywhere(Path::new(directory))?,
             Some(directories) => {
-                let path = usable("directory", directory)?;
+                let [path] = usable([("directory", directory)])?;
                 let whole = Whole::of(&path, &self.base);
                 let way = Way { operation: "create", path: &path, create: true, follow_links: self.follow_links };
                 let made = first_allowed(directories.iter().map(|approved| Some(way.folder(approved, whole.below(&approved.whole)?))));
@@ -219,18 +219,20 @@ impl Ends<'_> {
     }
 }
 
-/// The path in its usual form, if it is one that can be worked with.
-fn usable(parameter: &'static str, path: &str) -> Result<String, FileError> {
-    if path.is_empty() {
+/// The paths in their usual form, if they are such that can be worked with. That they are there comes first.
+fn usable<const N: usize>(paths: [(&'static str, &String); N]) -> Result<[String; N], FileError> {
+    if let Some((parameter, _)) = paths.iter().find(|(_, path)| path.is_empty()) {
         return Err(FileError::Empty { parameter });
     }
-    if cfg!(not(windows)) && is_unc(path) {
-        return Err(FileError::Unc { path: path.to_owned() });
+    for (_, path) in paths {
+        if cfg!(not(windows)) && is_unc(path) {
+            return Err(FileError::Unc { path: path.clone() });
+        }
+        if let Some(why) = fault(path) {
+            return Err(FileError::InvalidPath { path: path.clone(), why });
+        }
     }
-    match fault(path) {
-        Some(why) => Err(FileError::InvalidPath { path: path.to_owned(), why }),
-        None => Ok(normal(path)),
-    }
+    Ok(paths.map(|(_, path)| normal(path)))
 }
 
 /// The names below an approved directory; `None` if there are none, for the directory does not stand for itself.

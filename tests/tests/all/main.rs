@@ -16,6 +16,7 @@ mod faults_config;
 mod faults_start;
 mod faults_templates;
 mod faults_usage;
+mod files;
 mod influxdb;
 mod messages;
 mod mqtt;

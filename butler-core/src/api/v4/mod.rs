@@ -11,6 +11,11 @@
 
 mod answer;
 mod document;
+#[cfg(feature = "files")]
+mod files;
+#[cfg(test)]
+#[cfg(all(feature = "files", feature = "testkit"))]
+mod files_tests;
 mod incoming;
 mod input;
 mod limit;
@@ -70,6 +75,16 @@ pub(super) fn routes(state: &ApiState) -> Router<ApiState> {
             Endpoint::Base62ToBase16 => system::base62_to_base16(routes),
             Endpoint::Base16ToBase62 => system::base16_to_base62(routes),
             Endpoint::ButlerPing => system::ping(routes),
+            #[cfg(feature = "files")]
+            Endpoint::CreateDir => files::create_dir(routes),
+            #[cfg(feature = "files")]
+            Endpoint::CreateDirQvd => files::create_dir_qvd(routes),
+            #[cfg(feature = "files")]
+            Endpoint::FileCopy => files::copy(routes),
+            #[cfg(feature = "files")]
+            Endpoint::FileDelete => files::delete(routes),
+            #[cfg(feature = "files")]
+            Endpoint::FileMove => files::move_to(routes),
             #[cfg(feature = "mqtt")]
             Endpoint::MqttPublishMessage => mqtt::routes(routes),
             // Only the pairs that come along with the start of a task, so far.
@@ -80,7 +95,7 @@ pub(super) fn routes(state: &ApiState) -> Router<ApiState> {
             Endpoint::SenseStartTask => start_task::routes(routes),
             Endpoint::SlackPostMessage => messages::slack(routes),
             // Not part of this build.
-            #[cfg(not(all(feature = "mqtt", feature = "qlik")))]
+            #[cfg(not(all(feature = "files", feature = "mqtt", feature = "qlik")))]
             _ => routes,
         };
     }
@@ -112,7 +127,7 @@ impl Routes {
         self.at(&Method::PUT, path, path, handler, None)
     }
 
-    #[expect(dead_code, reason = "nothing is deleted yet")]
+    #[cfg_attr(not(feature = "files"), expect(dead_code, reason = "only files are deleted"))]
     fn delete<T: 'static>(self, path: &'static str, handler: impl Handler<T, ApiState>) -> Self {
         self.at(&Method::DELETE, path, path, handler, None)
     }

@@ -2,6 +2,8 @@
 
 mod access;
 mod address;
+#[cfg(feature = "files")]
+mod files;
 #[cfg(feature = "api")]
 mod messages;
 mod monitor;
@@ -58,6 +60,9 @@ pub struct Settings {
     /// How tasks are started on somebody's word.
     #[cfg(feature = "qlik")]
     pub starts: crate::qlik::start::StartSettings,
+    /// What load scripts may do with files.
+    #[cfg(feature = "files")]
+    pub files: crate::files::FileSettings,
     /// What outlives the process.
     pub store: StoreSettings,
     /// The HTTP server, if there is to be one.
@@ -142,6 +147,8 @@ impl Config {
         let mqtt = mqtt::resolve(self, &mut issues);
         #[cfg(feature = "qlik")]
         let starts = tasks::starts(self, &sites.repositories, &mut issues);
+        #[cfg(feature = "files")]
+        let files = files::resolve(self, &mut issues);
         let budgets = issues.within("routing", |issues| {
             let (deciding, showing) = (self.routing.deciding_budget, self.routing.showing_budget);
             positive(deciding, "deciding_budget", issues);
@@ -171,6 +178,8 @@ impl Config {
             mqtt,
             #[cfg(feature = "qlik")]
             starts,
+            #[cfg(feature = "files")]
+            files,
             store,
             api,
             #[cfg(feature = "api")]
