@@ -39,6 +39,12 @@ impl Approved {
         Ok(self.real.get_or_init(|| real))
     }
 
+    /// Whether it would go with what is at `path`: it lies there or below, or it is the link there.
+    pub(super) fn goes_with(&self, path: &Path) -> bool {
+        let link = || Some(fs::canonicalize(self.path.parent()?).ok()?.join(self.path.file_name()?));
+        self.real().is_ok_and(|real| real.starts_with(path)) || link().is_some_and(|link| link == path)
+    }
+
     /// Opens it; makes it if it is not there and `create`.
     ///
     /// # Errors

@@ -177,15 +177,24 @@ impl Files {
         work: impl FnOnce(&Work, &Stop) -> Result<T, FileError> + Send + 'static,
     ) -> Result<T, FileError> {
         let all = Arc::clone(&self.work);
+        let what = one_line(&what);
         let job = move |stop: &Stop| {
             let result = work(&all, stop);
             match &result {
                 Ok(_) => tracing::info!("Files: {what}: done."),
-                Err(error) if error.is_refusal() => tracing::warn!(%error, "Files: {what}: refused."),
-                Err(error) => tracing::warn!(%error, "Files: {what}: failed."),
+                Err(error) => {
+                    let outcome = if error.is_refusal() { "refused" } else { "failed" };
+                    tracing::warn!(error = one_line(&error.to_string()), "Files: {what}: {outcome}.");
+                }
             }
             result
         };
         self.turns.run(job).await
     }
+}
+
+/// Names of files may hold line breaks, with which they would pretend to be further lines of the log.
+fn one_line(text: &str) -> String {
+    const LONGEST: usize = 2_000;
+    text.chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

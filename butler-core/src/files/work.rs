@@ -116,7 +116,7 @@ impl Work {
             None => moving::to_new(source, target, how)?,
             Some(_) if !request.overwrite => return Err(FileError::Exists { path: to }),
             Some(kind) => {
-                self.spare_approved(target, kind, "move", &to)?;
+                self.spare_approved(target, "move", &to)?;
                 moving::over(source, target, (ends.kind, kind), how)?;
             }
         }
@@ -130,8 +130,10 @@ impl Work {
         let place = first_allowed(self.delete.iter().map(|approved| Some(way.place(approved, named(&whole, approved)?))));
         let place = place.ok_or_else(|| way.refused(Refusal::NotListed))??;
         let spot = place.spot();
-        let kind = spot.kind()?.ok_or_else(|| FileError::Missing { path: path.clone() })?;
-        self.spare_approved(spot, kind, "delete", &path)?;
+        if spot.kind()?.is_none() {
+            return Err(FileError::Missing { path });
+        }
+        self.spare_approved(spot, "delete", &path)?;
         delete::any(spot, stop)?;
         Ok(DeleteReceipt { path })
     }
@@ -200,11 +202,10 @@ impl Work {
         Ok(Ends { from: from_place, kind, to })
     }
 
-    /// An approved directory is never deleted, nor what it lies in.
-    fn spare_approved(&self, spot: Spot<'_>, kind: Kind, operation: &'static str, path: &str) -> Result<(), FileError> {
+    /// An approved directory is never deleted, nor what it lies in, nor the link that it is configured by.
+    fn spare_approved(&self, spot: Spot<'_>, operation: &'static str, path: &str) -> Result<(), FileError> {
         let going = settled(spot);
-        let holds = |approved: &Approved| approved.real().is_ok_and(|real| real.starts_with(&going));
-        if kind == Kind::Folder && self.approved().any(holds) {
+        if self.approved().any(|approved| approved.goes_with(&going)) {
             return Err(FileError::NotApproved { operation, what: format!("`{path}`"), why: Refusal::Approved });
         }
         Ok(())

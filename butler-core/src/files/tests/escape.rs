@@ -123,3 +123,12 @@ async fn an_approved_directory_may_be_a_link_but_not_become_another_one() {
     assert_eq!(why(yard.delete("link/secret.txt").await), Refusal::Replaced);
     assert_eq!(yard.read("outside/secret.txt"), SECRET);
 }
+
+#[tokio::test]
+async fn the_link_that_an_approved_directory_is_configured_by_stays() {
+    let yard = Yard::with(|settings| settings.qvd_folder = Some(settings.delete[0].join("qvd")));
+    symlink(yard.at("qvd"), yard.at("gone/qvd")).unwrap();
+    assert_eq!(why(yard.delete("gone/qvd").await), Refusal::Approved);
+    yard.files.create_dir_qvd(CreateDirRequest { directory: "a".into() }).await.unwrap();
+    assert!(yard.at("qvd/a").is_dir());
+}

@@ -170,12 +170,16 @@ async fn what_is_deleted_with_a_tree() {
     fs::create_dir_all(yard.at("gone/tree/mid")).unwrap();
     let swapping = Swapping::begin(yard.at("gone/tree/mid"), yard.at("link"));
     for _ in 0..300 {
-        // Either of the two is there, or was deleted and is made again.
         for number in 0..5 {
             let _ = fs::create_dir_all(yard.at(&format!("gone/tree/{number}")));
         }
         if fs::symlink_metadata(yard.at("gone/tree/mid")).is_err() {
-            let _ = symlink(yard.at("outside"), yard.at("gone/tree/mid"));
+            // Of the two one is a directory and one is a link.
+            if fs::symlink_metadata(yard.at("link")).unwrap().is_dir() {
+                let _ = symlink(yard.at("outside"), yard.at("gone/tree/mid"));
+            } else {
+                let _ = fs::create_dir(yard.at("gone/tree/mid"));
+            }
         }
         let _ = yard.delete("gone/tree").await;
     }

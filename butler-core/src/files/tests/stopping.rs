@@ -64,9 +64,11 @@ async fn what_was_done_and_what_was_refused_is_logged() {
     yard.copy("from/a", "to/a").await.unwrap();
     yard.delete("outside/secret.txt").await.unwrap_err();
     yard.delete("gone/none").await.unwrap_err();
+    yard.delete("gone/x\nFiles: all is well").await.unwrap_err();
     let lines = logs.lines();
     let logged = |words: &[&str]| lines.iter().any(|line| words.iter().all(|word| line.contains(word)));
     assert!(logged(&["from/a", "to/a", "done"]), "{lines:?}");
     assert!(logged(&["outside/secret.txt", "refused", "no approved directory"]), "{lines:?}");
     assert!(logged(&["gone/none", "failed", "does not exist"]), "{lines:?}");
+    assert!(lines.iter().all(|line| !line.contains('\n')), "{lines:?}");
 }
