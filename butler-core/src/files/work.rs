@@ -78,7 +78,7 @@ impl Work {
             Kind::File => {}
             Kind::Link | Kind::Other => return Err(source.wrong(copy::NEITHER)),
         }
-        let target = ends.target()?;
+        let target = ends.target(&from)?;
         let target = target.spot();
         let there = taken(target, ends.kind)?;
         distinct(source, target, there, (&from, &to))?;
@@ -99,7 +99,7 @@ impl Work {
         let ends = self.ends(&self.moves, ("move", false), &from, &to)?;
         let how = How { operation: "move", overwrite: request.overwrite, with_times: true, any_link: true, stop };
         let source = ends.from.spot();
-        let target = ends.target()?;
+        let target = ends.target(&from)?;
         let target = target.spot();
         let (one, other) = (settled(source), settled(target));
         let there = target.kind()?;
@@ -213,9 +213,17 @@ impl Work {
 }
 
 impl Ends<'_> {
-    /// The place of the destination; folders that are missing on the way are made.
-    fn target(&self) -> Result<Place, FileError> {
+    /// The place of the destination; folders that are missing on the way are made, but for those within the source.
+    fn target(&self, from: &str) -> Result<Place, FileError> {
         let (way, approved, names) = &self.to;
+        let source = settled(self.from.spot());
+        let within = |real: &Path| {
+            let target = names.iter().fold(real.to_owned(), |path, name| path.join(name));
+            target != source && target.starts_with(&source)
+        };
+        if self.kind == Kind::Folder && approved.real().is_ok_and(within) {
+            return Err(FileError::Within { from: from.to_owned(), to: way.path.to_owned() });
+        }
         way.place(approved, names)
     }
 }

@@ -124,6 +124,7 @@ async fn nothing_is_copied_onto_or_into_itself() {
         assert!(matches!(copy("from/d/a", "from/d/a").await, Err(FileError::Same { .. })));
         assert!(matches!(copy("from/d", "from/d").await, Err(FileError::Same { .. })));
         assert!(matches!(copy("from/d", "from/d/e").await, Err(FileError::Within { .. })));
+        assert!(matches!(copy("from/d", "from/d/e/f/g").await, Err(FileError::Within { .. })));
     }
     fs::hard_link(yard.at("from/d/a"), yard.at("from/b")).unwrap();
     let request = CopyRequest { overwrite: true, ..yard.copying("from/d/a", "from/b") };
