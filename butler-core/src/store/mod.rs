@@ -22,7 +22,7 @@ pub use journal::{
     Appended, Claim, ClaimToken, Interest, Journal, Lease, LeaseToken, Leased, Limit, LimitState, MAX_LOST, NewDelivery, Routing, Settled,
     Settlement, Suppression,
 };
-pub use kv::{If, KvEntry, KvStore, PutOutcome};
+pub use kv::{DeleteOutcome, If, Increment, KvEntry, KvStore, Lookup, PutOutcome};
 pub use records::{
     AttemptRecord, DeliveryQuery, DeliveryRecord, DeliveryState, EventQuery, EventRecord, JournalStats, PrunePolicy, PruneReport,
     RouteNote, Sighting, Story,

@@ -52,6 +52,16 @@ pub(super) fn earlier(now: Timestamp, duration: std::time::Duration) -> Timestam
     jiff::SignedDuration::try_from(duration).ok().and_then(|by| now.saturating_sub(by).ok()).unwrap_or(Timestamp::MIN)
 }
 
+/// Whether a pair is there that ends then. Stores keep times in microseconds, and so does this.
+pub(super) fn is_live(expires: Option<Timestamp>, now: Timestamp) -> bool {
+    expires.is_none_or(|expires| expires.as_microsecond() > newest_expired(now))
+}
+
+/// The latest end that has passed by now, in microseconds: at the moment itself a pair is still there.
+pub(super) fn newest_expired(now: Timestamp) -> i64 {
+    now.as_microsecond() - 1
+}
+
 /// Whether a kind fits a query: the same name, or the start of one with a trailing `*`.
 pub(super) fn kind_fits(wanted: &str, kind: &str) -> bool {
     wanted.strip_suffix('*').map_or(kind == wanted, |start| kind.starts_with(start))

@@ -13,9 +13,9 @@ use uuid::Uuid;
 use crate::event::{DeliveryId, EventId, Facts, NewEvent, SinkName};
 use crate::sink::Receipt;
 use crate::store::{
-    Appended, AttemptRecord, Claim, ClaimToken, DeliveryQuery, DeliveryRecord, EventQuery, EventRecord, If, Interest, Journal,
-    JournalStats, KvEntry, KvStore, LeaseToken, Leased, OccurrenceClaim, PrunePolicy, PruneReport, PutOutcome, Routing, RunOutcome,
-    ScheduleRecord, ScheduleRun, ScheduleStore, Settled, Settlement, StateEntry, StateStore, Store, StoreError, Story,
+    Appended, AttemptRecord, Claim, ClaimToken, DeleteOutcome, DeliveryQuery, DeliveryRecord, EventQuery, EventRecord, If, Increment,
+    Interest, Journal, JournalStats, KvEntry, KvStore, LeaseToken, Leased, Lookup, OccurrenceClaim, PrunePolicy, PruneReport, PutOutcome,
+    Routing, RunOutcome, ScheduleRecord, ScheduleRun, ScheduleStore, Settled, Settlement, StateEntry, StateStore, Store, StoreError, Story,
 };
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -183,11 +183,11 @@ impl KvStore for FaultyStore {
         self.inner.namespaces().await
     }
 
-    async fn list(&self, namespace: &str, prefix: &str, after: Option<&str>, max: usize) -> Result<Vec<KvEntry>> {
+    async fn list(&self, namespace: &str, prefix: &str, after: u64, max: usize) -> Result<Option<Vec<KvEntry>>> {
         self.inner.list(namespace, prefix, after, max).await
     }
 
-    async fn get(&self, namespace: &str, key: &str) -> Result<Option<KvEntry>> {
+    async fn get(&self, namespace: &str, key: &str) -> Result<Lookup> {
         self.inner.get(namespace, key).await
     }
 
@@ -204,8 +204,12 @@ impl KvStore for FaultyStore {
         self.inner.put(namespace, key, value, expires, condition, key_limit).await
     }
 
-    async fn delete(&self, namespace: &str, key: &str) -> Result<bool> {
-        self.inner.delete(namespace, key).await
+    async fn increment(&self, namespace: &str, key: &str, by: i64, key_limit: Option<u64>) -> Result<Increment> {
+        self.inner.increment(namespace, key, by, key_limit).await
+    }
+
+    async fn delete(&self, namespace: &str, key: &str, condition: If) -> Result<DeleteOutcome> {
+        self.inner.delete(namespace, key, condition).await
     }
 
     async fn drop_namespace(&self, namespace: &str) -> Result<bool> {

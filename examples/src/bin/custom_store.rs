@@ -135,18 +135,21 @@ impl<W: Debug + Send + 'static> KvStore for Audited<W> {
     async fn namespaces(&self) -> Result<Vec<String>> {
         self.inner.namespaces().await
     }
-    async fn list(&self, namespace: &str, prefix: &str, after: Option<&str>, max: usize) -> Result<Vec<KvEntry>> {
+    async fn list(&self, namespace: &str, prefix: &str, after: u64, max: usize) -> Result<Option<Vec<KvEntry>>> {
         self.inner.list(namespace, prefix, after, max).await
     }
-    async fn get(&self, namespace: &str, key: &str) -> Result<Option<KvEntry>> {
+    async fn get(&self, namespace: &str, key: &str) -> Result<Lookup> {
         self.inner.get(namespace, key).await
     }
     #[rustfmt::skip]
     async fn put(&self, namespace: &str, key: &str, value: &str, expires: Option<Timestamp>, condition: If, limit: Option<u64>) -> Result<PutOutcome> {
         self.inner.put(namespace, key, value, expires, condition, limit).await
     }
-    async fn delete(&self, namespace: &str, key: &str) -> Result<bool> {
-        self.inner.delete(namespace, key).await
+    async fn increment(&self, namespace: &str, key: &str, by: i64, limit: Option<u64>) -> Result<Increment> {
+        self.inner.increment(namespace, key, by, limit).await
+    }
+    async fn delete(&self, namespace: &str, key: &str, condition: If) -> Result<DeleteOutcome> {
+        self.inner.delete(namespace, key, condition).await
     }
     async fn drop_namespace(&self, namespace: &str) -> Result<bool> {
         self.inner.drop_namespace(namespace).await

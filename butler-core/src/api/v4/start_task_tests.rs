@@ -71,7 +71,7 @@ impl World {
     }
 
     async fn pair(&self, key: &str) -> Option<String> {
-        self.served.store.get("etl", key).await.unwrap().map(|pair| pair.value)
+        self.served.store.get("etl", key).await.unwrap().pair().map(|pair| pair.value)
     }
 }
 

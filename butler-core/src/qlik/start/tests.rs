@@ -16,8 +16,8 @@ use crate::event::SiteName;
 use crate::qlik::RepositoryClient;
 use crate::qlik::fake::HastyClock;
 use crate::simulator::site::{Fault, On, Property, Site, SiteOptions, SiteState};
-use crate::store::KvStore;
 use crate::store::memory::MemoryStore;
+use crate::store::{KvStore, Lookup};
 use crate::testkit::TestClock;
 
 const SALES: Uuid = uuid!("e959f40a-67be-4a5b-ae83-a292f96ba078");
@@ -262,7 +262,7 @@ async fn pairs_are_stored_before_and_once() {
     let world = World::new(None).await;
     let pairs = vec![pair("a", "1", None), pair("b", "", Some(1500)), pair("c", "3", Some(0))];
     world.start(StartRequest { pairs, ..StartRequest::task(SALES.to_string()) }).await;
-    let stored = world.pairs.list("etl", "", None, 10).await.unwrap();
+    let stored = world.pairs.list("etl", "", 0, 10).await.unwrap().unwrap();
     let expires = Some(world.clock.now() + SignedDuration::from_millis(1500));
     let shown: Vec<_> = stored.iter().map(|entry| (entry.key.as_str(), entry.value.as_str(), entry.version, entry.expires)).collect();
     // Versions count the puts of a store.
@@ -271,7 +271,7 @@ async fn pairs_are_stored_before_and_once() {
     let nameless = StartRequest { pairs: vec![pair("d", "4", None), pair("", "5", None)], ..StartRequest::task(HR.to_string()) };
     let error = world.starter.start(nameless).await.unwrap_err().to_string();
     assert_eq!(error, "pair 2 has no namespace or no key, so nothing was stored and no task was started");
-    assert_eq!(world.pairs.get("etl", "d").await.unwrap(), None);
+    assert_eq!(world.pairs.get("etl", "d").await.unwrap(), Lookup::NoKey);
     assert_eq!(world.told(), [SALES]);
 }
 
@@ -313,7 +313,7 @@ async fn a_start_whose_answer_is_lost_is_not_told_again() {
         }
         assert_eq!((world.told().len(), world.ran(SALES)), (3, ran), "{fault:?}");
         assert!(clock.slept().is_empty(), "{fault:?}: it was tried again");
-        assert_eq!(world.pairs.get("etl", "a").await.unwrap().unwrap().version, 1);
+        assert_eq!(world.pairs.get("etl", "a").await.unwrap().pair().unwrap().version, 1);
     }
 }
 
@@ -367,7 +367,7 @@ async fn one_that_stays_down_starts_nothing_and_stores_nothing() {
             .starts_with("nothing was started, for it can't be found out which tasks there are: site `prod`, GET /qrs/task/full"),
         "{error}"
     );
-    assert_eq!(world.pairs.get("etl", "a").await.unwrap(), None);
+    assert_eq!(world.pairs.get("etl", "a").await.unwrap(), Lookup::NoNamespace);
     assert!(world.starter.tasks(None).await.is_err());
 }
 

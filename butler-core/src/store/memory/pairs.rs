@@ -1,15 +1,18 @@
 //! The load scripts' pairs.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 
 use jiff::Timestamp;
 
-use crate::store::{If, KvEntry, PutOutcome};
+use crate::store::kv::{end_of_prefix, sum};
+use crate::store::rules::{is_live, newest_expired};
+use crate::store::{DeleteOutcome, If, Increment, KvEntry, Lookup, PutOutcome};
 
 /// Namespaces with their pairs.
 #[derive(Debug, Default)]
 pub(super) struct Pairs {
-    namespaces: BTreeMap<String, Namespace>,
+    namespaces: HashMap<String, Namespace>,
     /// The version given out last: a version never comes back, whatever was deleted in between.
     version: u64,
 }
@@ -17,87 +20,127 @@ pub(super) struct Pairs {
 /// Pairs in the order in which their keys were first put.
 #[derive(Debug, Default)]
 struct Namespace {
+    /// Which comes first of two namespaces.
+    began: u64,
     pairs: BTreeMap<u64, KvEntry>,
-    places: HashMap<String, u64>,
-}
-
-fn is_live(pair: &KvEntry, now: Timestamp) -> bool {
-    pair.expires.is_none_or(|expires| expires > now)
+    places: BTreeMap<String, u64>,
+    /// Those that end, by when they do, in microseconds.
+    ends: BTreeSet<(i64, u64)>,
 }
 
 impl Namespace {
-    fn live(&self, now: Timestamp) -> impl Iterator<Item = &KvEntry> {
-        self.pairs.values().filter(move |pair| is_live(pair, now))
+    fn get(&self, key: &str, now: Timestamp) -> Option<&KvEntry> {
+        self.pairs.get(self.places.get(key)?).filter(|pair| is_live(pair.expires, now))
     }
 
-    fn get(&self, key: &str, now: Timestamp) -> Option<&KvEntry> {
-        self.pairs.get(self.places.get(key)?).filter(|pair| is_live(pair, now))
+    fn list(&self, prefix: &str, after: u64, max: usize, now: Timestamp) -> Vec<KvEntry> {
+        let live = |pair: &&KvEntry| is_live(pair.expires, now);
+        let from = (Bound::Excluded(after), Bound::Unbounded);
+        if prefix.is_empty() {
+            return self.pairs.range(from).map(|(_, pair)| pair).filter(live).take(max).cloned().collect();
+        }
+        let end = end_of_prefix(prefix);
+        let keys = (Bound::Included(prefix), end.as_deref().map_or(Bound::Unbounded, Bound::Excluded));
+        let mut places: Vec<u64> = self.places.range::<str, _>(keys).map(|(_, place)| *place).filter(|place| *place > after).collect();
+        places.sort_unstable();
+        places.iter().filter_map(|place| self.pairs.get(place)).filter(live).take(max).cloned().collect()
+    }
+
+    fn put(&mut self, pair: KvEntry) {
+        self.remove(&pair.key);
+        if let Some(expires) = pair.expires {
+            self.ends.insert((expires.as_microsecond(), pair.place));
+        }
+        self.places.insert(pair.key.clone(), pair.place);
+        self.pairs.insert(pair.place, pair);
     }
 
     fn remove(&mut self, key: &str) {
-        if let Some(place) = self.places.remove(key) {
-            self.pairs.remove(&place);
+        let pair = self.places.remove(key).and_then(|place| self.pairs.remove(&place));
+        if let Some((place, expires)) = pair.and_then(|pair| Some((pair.place, pair.expires?))) {
+            self.ends.remove(&(expires.as_microsecond(), place));
         }
+    }
+
+    fn expired(&self, now: Timestamp) -> impl Iterator<Item = &(i64, u64)> {
+        self.ends.range(..=(newest_expired(now), u64::MAX))
+    }
+
+    fn live_keys(&self, now: Timestamp) -> u64 {
+        (self.pairs.len() - self.expired(now).count()) as u64
     }
 }
 
 impl Pairs {
-    pub(super) fn namespaces(&self, now: Timestamp) -> Vec<String> {
-        self.namespaces.iter().filter(|(_, pairs)| pairs.live(now).next().is_some()).map(|(name, _)| name.clone()).collect()
+    pub(super) fn namespaces(&self) -> Vec<String> {
+        let mut all: Vec<_> = self.namespaces.iter().collect();
+        all.sort_unstable_by_key(|(_, namespace)| namespace.began);
+        all.into_iter().map(|(name, _)| name.clone()).collect()
     }
 
-    pub(super) fn list(&self, namespace: &str, prefix: &str, after: Option<&str>, max: usize, now: Timestamp) -> Vec<KvEntry> {
-        let Some(namespace) = self.namespaces.get(namespace) else { return Vec::new() };
-        let after = after.and_then(|key| namespace.places.get(key)).copied().unwrap_or(0);
-        let pairs = namespace.pairs.range(after + 1..).map(|(_, pair)| pair);
-        pairs.filter(|pair| is_live(pair, now) && pair.key.starts_with(prefix)).take(max).cloned().collect()
+    pub(super) fn list(&self, namespace: &str, prefix: &str, after: u64, max: usize, now: Timestamp) -> Option<Vec<KvEntry>> {
+        Some(self.namespaces.get(namespace)?.list(prefix, after, max, now))
     }
 
-    pub(super) fn get(&self, namespace: &str, key: &str, now: Timestamp) -> Option<KvEntry> {
-        self.namespaces.get(namespace)?.get(key, now).cloned()
+    pub(super) fn get(&self, namespace: &str, key: &str, now: Timestamp) -> Lookup {
+        match self.namespaces.get(namespace) {
+            Some(pairs) => pairs.get(key, now).map_or(Lookup::NoKey, |pair| Lookup::Pair(pair.clone())),
+            None => Lookup::NoNamespace,
+        }
     }
 
     pub(super) fn put(&mut self, namespace: &str, pair: KvEntry, condition: If, key_limit: Option<u64>, now: Timestamp) -> PutOutcome {
-        let there = self.get(namespace, &pair.key, now).map(|pair| pair.version);
-        let holds = match condition {
-            If::Any => true,
-            If::Absent => there.is_none(),
-            If::Version(version) => there == Some(version),
-        };
-        if !holds {
-            return PutOutcome::Conflict(there);
+        let pairs = self.namespaces.get(namespace);
+        let there = pairs.and_then(|pairs| pairs.get(&pair.key, now)).map(|pair| (pair.version, pair.place));
+        if !condition.holds(there.map(|(version, _)| version)) {
+            return PutOutcome::Conflict(there.map(|(version, _)| version));
         }
-        let pairs = self.namespaces.entry(namespace.to_owned()).or_default();
-        if there.is_none() {
-            // One that has expired makes room, and comes back at the end.
-            pairs.remove(&pair.key);
-            if key_limit.is_some_and(|limit| pairs.live(now).count() as u64 >= limit) {
-                return PutOutcome::NamespaceFull;
-            }
+        let is_full = || key_limit.is_some_and(|limit| pairs.map_or(0, |pairs| pairs.live_keys(now)) >= limit);
+        if there.is_none() && is_full() {
+            return PutOutcome::NamespaceFull;
         }
         self.version += 1;
-        let place = *pairs.places.entry(pair.key.clone()).or_insert(self.version);
-        pairs.pairs.insert(place, KvEntry { version: self.version, ..pair });
-        PutOutcome::Stored(self.version)
+        let version = self.version;
+        let pairs = self.namespaces.entry(namespace.to_owned()).or_insert_with(|| Namespace { began: version, ..Namespace::default() });
+        // One that has expired comes back at the end.
+        pairs.put(KvEntry { version, place: there.map_or(version, |(_, place)| place), ..pair });
+        PutOutcome::Stored(version)
     }
 
-    pub(super) fn delete(&mut self, namespace: &str, key: &str, now: Timestamp) -> bool {
-        let Some(pairs) = self.namespaces.get_mut(namespace) else { return false };
-        let was_there = pairs.get(key, now).is_some();
+    pub(super) fn increment(&mut self, namespace: &str, key: &str, by: i64, key_limit: Option<u64>, now: Timestamp) -> Increment {
+        let there = self.get(namespace, key, now).pair();
+        let Some(value) = sum(there.as_ref().map(|pair| pair.value.as_str()), by) else { return Increment::NoNumber };
+        let expires = there.and_then(|pair| pair.expires);
+        let pair = KvEntry { key: key.to_owned(), value: value.to_string(), version: 0, place: 0, expires };
+        match self.put(namespace, pair, If::Any, key_limit, now) {
+            PutOutcome::Stored(version) => Increment::Stored { value, version },
+            PutOutcome::NamespaceFull | PutOutcome::Conflict(_) => Increment::NamespaceFull,
+        }
+    }
+
+    pub(super) fn delete(&mut self, namespace: &str, key: &str, condition: If, now: Timestamp) -> DeleteOutcome {
+        let Some(pairs) = self.namespaces.get_mut(namespace) else { return DeleteOutcome::NoNamespace };
+        let Some(version) = pairs.get(key, now).map(|pair| pair.version) else { return DeleteOutcome::NoKey };
+        if !condition.holds(Some(version)) {
+            return DeleteOutcome::Conflict(version);
+        }
         pairs.remove(key);
-        was_there
+        DeleteOutcome::Deleted
     }
 
-    pub(super) fn drop_namespace(&mut self, namespace: &str, now: Timestamp) -> bool {
-        self.namespaces.remove(namespace).is_some_and(|pairs| pairs.live(now).next().is_some())
+    pub(super) fn drop_namespace(&mut self, namespace: &str) -> bool {
+        self.namespaces.remove(namespace).is_some()
     }
 
     /// Removes what has expired.
     pub(super) fn prune(&mut self, now: Timestamp) {
         for namespace in self.namespaces.values_mut() {
-            namespace.pairs.retain(|_, pair| is_live(pair, now));
-            namespace.places.retain(|_, place| namespace.pairs.contains_key(place));
+            let gone: Vec<u64> = namespace.expired(now).map(|(_, place)| *place).collect();
+            for place in gone {
+                if let Some(key) = namespace.pairs.get(&place).map(|pair| pair.key.clone()) {
+                    namespace.remove(&key);
+                }
+            }
         }
-        self.namespaces.retain(|_, namespace| !namespace.pairs.is_empty());
     }
 }

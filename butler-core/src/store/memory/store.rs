@@ -15,9 +15,9 @@ use crate::clock::Clock;
 use crate::event::{DeliveryId, EventId, Facts, NewEvent, SinkName};
 use crate::store::watchers::{Wakes, Watchers};
 use crate::store::{
-    Appended, AttemptRecord, Claim, ClaimToken, DeliveryQuery, DeliveryRecord, EventQuery, EventRecord, If, Interest, Journal,
-    JournalStats, KvEntry, KvStore, LeaseToken, Leased, OccurrenceClaim, PrunePolicy, PruneReport, PutOutcome, Routing, RunOutcome,
-    ScheduleRecord, ScheduleRun, ScheduleStore, Settled, Settlement, StateEntry, StateStore, StoreError, Story,
+    Appended, AttemptRecord, Claim, ClaimToken, DeleteOutcome, DeliveryQuery, DeliveryRecord, EventQuery, EventRecord, If, Increment,
+    Interest, Journal, JournalStats, KvEntry, KvStore, LeaseToken, Leased, Lookup, OccurrenceClaim, PrunePolicy, PruneReport, PutOutcome,
+    Routing, RunOutcome, ScheduleRecord, ScheduleRun, ScheduleStore, Settled, Settlement, StateEntry, StateStore, StoreError, Story,
 };
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -158,14 +158,14 @@ impl Journal for MemoryStore {
 #[async_trait]
 impl KvStore for MemoryStore {
     async fn namespaces(&self) -> Result<Vec<String>> {
-        Ok(lock(&self.pairs).namespaces(self.now()))
+        Ok(lock(&self.pairs).namespaces())
     }
 
-    async fn list(&self, namespace: &str, prefix: &str, after: Option<&str>, max: usize) -> Result<Vec<KvEntry>> {
+    async fn list(&self, namespace: &str, prefix: &str, after: u64, max: usize) -> Result<Option<Vec<KvEntry>>> {
         Ok(lock(&self.pairs).list(namespace, prefix, after, max, self.now()))
     }
 
-    async fn get(&self, namespace: &str, key: &str) -> Result<Option<KvEntry>> {
+    async fn get(&self, namespace: &str, key: &str) -> Result<Lookup> {
         Ok(lock(&self.pairs).get(namespace, key, self.now()))
     }
 
@@ -178,16 +178,20 @@ impl KvStore for MemoryStore {
         condition: If,
         key_limit: Option<u64>,
     ) -> Result<PutOutcome> {
-        let pair = KvEntry { key: key.to_owned(), value: value.to_owned(), version: 0, expires };
+        let pair = KvEntry { key: key.to_owned(), value: value.to_owned(), version: 0, place: 0, expires };
         Ok(lock(&self.pairs).put(namespace, pair, condition, key_limit, self.now()))
     }
 
-    async fn delete(&self, namespace: &str, key: &str) -> Result<bool> {
-        Ok(lock(&self.pairs).delete(namespace, key, self.now()))
+    async fn increment(&self, namespace: &str, key: &str, by: i64, key_limit: Option<u64>) -> Result<Increment> {
+        Ok(lock(&self.pairs).increment(namespace, key, by, key_limit, self.now()))
+    }
+
+    async fn delete(&self, namespace: &str, key: &str, condition: If) -> Result<DeleteOutcome> {
+        Ok(lock(&self.pairs).delete(namespace, key, condition, self.now()))
     }
 
     async fn drop_namespace(&self, namespace: &str) -> Result<bool> {
-        Ok(lock(&self.pairs).drop_namespace(namespace, self.now()))
+        Ok(lock(&self.pairs).drop_namespace(namespace))
     }
 }
 

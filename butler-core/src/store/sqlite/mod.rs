@@ -22,24 +22,29 @@
 //! | the remote accepted, before the commit of `settle` | the same: it is sent once more, under the same idempotency key |
 //! | the commit of `settle` | the delivery is settled and is not sent again |
 //! | a slice of `prune`, before its commit | the slice is still there, and goes next time |
+//! | a namespace of pairs was dropped, while its pairs are removed | it is gone; what is left of its pairs goes with the next prune |
 //! | the copy before a change of format | the old file is untouched, the copy may be incomplete and is made anew |
 //!
 //! # What is in the file
 //!
-//! `format_1.sql` describes it. Bodies, facts and notes are JSON, whose readers take fields that are missing for their defaults, so that older rows stay readable. The
-//! format's number stands in `user_version`; a newer one is refused, an older one is copied and then brought up to date by steps that only add.
+//! `format_1.sql` and what follows it describe it. Bodies, facts and notes are JSON, whose readers take fields that are missing for their defaults, so that older rows stay readable. The
+//! format's number stands in `user_version`; a newer one is refused, an older one is copied and then brought up to date by steps that are never changed again.
 
+mod cache;
 mod deliveries;
 mod events;
 mod failpoint;
 mod keeping;
-mod kv;
 mod lanes;
 mod lock;
+mod pairs;
 mod queries;
+mod schedules;
 mod schema;
+mod states;
 mod store;
 mod values;
+mod versions;
 mod writer;
 
 pub use failpoint::{Failpoint, Failpoints};

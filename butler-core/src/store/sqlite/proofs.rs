@@ -266,7 +266,7 @@ async fn readers_see_one_moment() {
         for number in 0..300 {
             store.append(vec![event("a"), event("b")]).await.unwrap();
             store.put("ns", "key", &number.to_string(), None, crate::store::If::Any, None).await.unwrap();
-            assert_eq!(store.get("ns", "key").await.unwrap().map(|pair| pair.value), Some(number.to_string()));
+            assert_eq!(store.get("ns", "key").await.unwrap().pair().map(|pair| pair.value), Some(number.to_string()));
             let claims = store.claim(MINUTE, 2).await.unwrap();
             for claim in claims {
                 store.route(claim.token, Routing::default()).await.unwrap();

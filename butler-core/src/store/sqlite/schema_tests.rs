@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use super::*;
-use crate::store::Journal;
 use crate::store::sqlite::tests::folder;
 use crate::store::sqlite::{SqliteSettings, SqliteStore};
+use crate::store::{If, Journal, KvStore, PutOutcome};
 use crate::testkit::TestClock;
 
 const TWO: [&str; 2] = [STEPS[0], "ALTER TABLE events ADD COLUMN mood TEXT NOT NULL DEFAULT 'fine';"];
@@ -112,6 +112,27 @@ fn an_older_file_is_copied_and_then_brought_up_to_date() {
     drop(open_with_steps(&path, &TWO).unwrap());
     assert!(!copy.exists());
     assert!(matches!(open_with_steps(&path, &TWO[..1]), Err(StoreError::Newer { found: 2, known: 1, .. })));
+}
+
+/// Pairs of format 1 are the same pairs in format 2, and their namespaces have begun with the first of them.
+#[tokio::test]
+async fn pairs_of_format_1_are_brought_along() {
+    let folder = folder();
+    let path = folder.path().join("butler.db");
+    let connection = open_with_steps(&path, &STEPS[..1]).unwrap();
+    let rows = "INSERT INTO kv VALUES ('b', 'x', '1', 1, NULL, 1), ('a', 'x', '2', 5, NULL, 2), ('b', 'a', '3', 3, 1, 3), ('b', 'b', '4', 4, NULL, 4)";
+    connection.execute_batch(&format!("{rows}; INSERT INTO counters VALUES ('kv', 7)")).unwrap();
+    drop(connection);
+
+    let store = open(&path).unwrap();
+    assert_eq!(store.namespaces().await.unwrap(), ["b", "a"]);
+    let pairs = store.list("b", "", 0, 10).await.unwrap().unwrap();
+    let shown: Vec<_> = pairs.iter().map(|pair| (pair.key.as_str(), pair.value.as_str(), pair.version, pair.place)).collect();
+    assert_eq!(shown, [("x", "1", 1, 1), ("b", "4", 4, 4)]);
+    assert_eq!(store.get("a", "x").await.unwrap().pair().unwrap().version, 5);
+    // Three with the one that has expired, which makes room.
+    assert_eq!(store.put("b", "c", "", None, If::Any, Some(2)).await.unwrap(), PutOutcome::NamespaceFull);
+    assert_eq!(store.put("b", "c", "", None, If::Any, Some(3)).await.unwrap(), PutOutcome::Stored(8));
 }
 
 #[test]

@@ -8,25 +8,30 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use super::cache::PairCache;
 use super::failpoint::Failpoints;
 use super::lock::Lock;
 use super::schema::{open_reader, open_writer};
-use super::writer::{Call, Readers, Write, Writer};
-use super::{deliveries, events, keeping, kv, queries};
+use super::versions::Versions;
+use super::writer::{Call, Counters, Readers, Write, Writer};
+use super::{deliveries, events, keeping, pairs, queries, schedules, states};
 use crate::clock::Clock;
 use crate::event::{DeliveryId, EventId, Facts, NewEvent, SinkName};
 use crate::store::ids::EventIds;
+use crate::store::rules::is_live;
 use crate::store::watchers::Watchers;
 use crate::store::{
-    Appended, AttemptRecord, Claim, ClaimToken, DeliveryQuery, DeliveryRecord, EventQuery, EventRecord, If, Interest, Journal,
-    JournalStats, KvEntry, KvStore, LeaseToken, Leased, OccurrenceClaim, PrunePolicy, PruneReport, PutOutcome, Routing, RunOutcome,
-    ScheduleRecord, ScheduleRun, ScheduleStore, Settled, Settlement, StateEntry, StateStore, StoreError, Story,
+    Appended, AttemptRecord, Claim, ClaimToken, DeleteOutcome, DeliveryQuery, DeliveryRecord, EventQuery, EventRecord, If, Increment,
+    Interest, Journal, JournalStats, KvEntry, KvStore, LeaseToken, Leased, Lookup, OccurrenceClaim, PrunePolicy, PruneReport, PutOutcome,
+    Routing, RunOutcome, ScheduleRecord, ScheduleRun, ScheduleStore, Settled, Settlement, StateEntry, StateStore, StoreError, Story,
 };
 
 type Result<T> = std::result::Result<T, StoreError>;
 
 /// How many connections read.
 const READERS: usize = 2;
+/// How many bytes of pairs are kept in memory unless somebody says otherwise.
+const PAIR_CACHE: usize = 16 << 20;
 
 /// Where the embedded store lives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +49,7 @@ pub struct SqliteStore {
     _lock: Lock,
     clock: Arc<dyn Clock>,
     watchers: Arc<Watchers>,
+    pub(super) cache: Arc<PairCache>,
 }
 
 impl SqliteStore {
@@ -72,9 +78,18 @@ impl SqliteStore {
             move |wakes| watchers.wake(wakes)
         };
         let no_thread = |why: std::io::Error| StoreError::Failed(format!("no thread for it: {why}"));
-        let writer = Writer::start(connection, ids, failpoints, wake).map_err(no_thread)?;
+        let cache = Arc::new(PairCache::new(PAIR_CACHE));
+        let versions = Versions::of(&connection)?;
+        let writer = Writer::start(connection, Counters { ids, versions }, Arc::clone(&cache), failpoints, wake).map_err(no_thread)?;
         let readers = Readers::start(readers).map_err(no_thread)?;
-        Ok(Self { readers, writer, _lock: lock, clock, watchers })
+        Ok(Self { readers, writer, _lock: lock, clock, watchers, cache })
+    }
+
+    /// The same, with so many bytes of pairs kept in memory to be read without the file; 16 MiB if nobody says anything.
+    #[must_use]
+    pub fn with_pair_cache(self, bytes: u64) -> Self {
+        self.cache.resize(usize::try_from(bytes).unwrap_or(usize::MAX));
+        self
     }
 
     fn now(&self) -> Timestamp {
@@ -175,12 +190,11 @@ impl Journal for SqliteStore {
     }
 
     async fn prune(&self, policy: PrunePolicy) -> Result<PruneReport> {
+        /// Few enough that writers hardly wait for a slice.
+        const PAIRS: i64 = 1000;
         let now = self.now();
-        let prune = move |write: &mut Write<'_>| {
-            kv::prune(write, now)?;
-            keeping::prune(write, &policy, now)
-        };
-        self.writer.call(Call::Prune, prune).await
+        while self.writer.call(Call::Other, move |write| pairs::prune(write, now, PAIRS)).await? > 0 {}
+        self.writer.call(Call::Prune, move |write: &mut Write<'_>| keeping::prune(write, &policy, now)).await
     }
 
     async fn stats(&self) -> Result<JournalStats> {
@@ -191,18 +205,27 @@ impl Journal for SqliteStore {
 #[async_trait]
 impl KvStore for SqliteStore {
     async fn namespaces(&self) -> Result<Vec<String>> {
+        self.readers.call(pairs::namespaces).await
+    }
+
+    async fn list(&self, namespace: &str, prefix: &str, after: u64, max: usize) -> Result<Option<Vec<KvEntry>>> {
+        let (namespace, prefix, now) = (namespace.to_owned(), prefix.to_owned(), self.now());
+        self.readers.call(move |connection| pairs::list(connection, &namespace, &prefix, after, max, now)).await
+    }
+
+    async fn get(&self, namespace: &str, key: &str) -> Result<Lookup> {
         let now = self.now();
-        self.readers.call(move |connection| kv::namespaces(connection, now)).await
-    }
-
-    async fn list(&self, namespace: &str, prefix: &str, after: Option<&str>, max: usize) -> Result<Vec<KvEntry>> {
-        let (namespace, prefix, after, now) = (namespace.to_owned(), prefix.to_owned(), after.map(str::to_owned), self.now());
-        self.readers.call(move |connection| kv::list(connection, &namespace, &prefix, after.as_deref(), max, now)).await
-    }
-
-    async fn get(&self, namespace: &str, key: &str) -> Result<Option<KvEntry>> {
-        let (namespace, key, now) = (namespace.to_owned(), key.to_owned(), self.now());
-        self.readers.call(move |connection| kv::get(connection, &namespace, &key, now)).await
+        let ticket = match self.cache.get(namespace, key) {
+            Ok(pair) if is_live(pair.expires, now) => return Ok(Lookup::Pair(KvEntry::clone(&pair))),
+            Ok(_) => return Ok(Lookup::NoKey),
+            Err(ticket) => ticket,
+        };
+        let (of, wanted) = (namespace.to_owned(), key.to_owned());
+        let found = self.readers.call(move |connection| pairs::get(connection, &of, &wanted, now)).await?;
+        if let Lookup::Pair(pair) = &found {
+            self.cache.fill(ticket, namespace, pair);
+        }
+        Ok(found)
     }
 
     async fn put(
@@ -215,49 +238,54 @@ impl KvStore for SqliteStore {
         key_limit: Option<u64>,
     ) -> Result<PutOutcome> {
         let (namespace, key, value) = (namespace.to_owned(), key.to_owned(), value.to_owned());
-        let (put, now) = (kv::Put { namespace, key, value, expires, condition, key_limit }, self.now());
-        self.writer.call(Call::Other, move |write| kv::put(write, &put, now)).await
+        let (put, now) = (pairs::Put { namespace, key, value, expires, condition, key_limit }, self.now());
+        self.writer.call(Call::Other, move |write| pairs::put(write, put, now)).await
     }
 
-    async fn delete(&self, namespace: &str, key: &str) -> Result<bool> {
+    async fn increment(&self, namespace: &str, key: &str, by: i64, key_limit: Option<u64>) -> Result<Increment> {
         let (namespace, key, now) = (namespace.to_owned(), key.to_owned(), self.now());
-        self.writer.call(Call::Other, move |write| kv::remove(write, &namespace, &key, now)).await
+        self.writer.call(Call::Other, move |write| pairs::increment(write, namespace, key, by, key_limit, now)).await
+    }
+
+    async fn delete(&self, namespace: &str, key: &str, condition: If) -> Result<DeleteOutcome> {
+        let (namespace, key, now) = (namespace.to_owned(), key.to_owned(), self.now());
+        self.writer.call(Call::Other, move |write| pairs::delete(write, namespace, key, condition, now)).await
     }
 
     async fn drop_namespace(&self, namespace: &str) -> Result<bool> {
-        let (namespace, now) = (namespace.to_owned(), self.now());
-        self.writer.call(Call::Other, move |write| kv::drop_namespace(write, &namespace, now)).await
+        let namespace = namespace.to_owned();
+        self.writer.call(Call::Other, move |write| pairs::drop_namespace(write, namespace)).await
     }
 }
 
 #[async_trait]
 impl ScheduleStore for SqliteStore {
     async fn schedules(&self) -> Result<Vec<ScheduleRecord>> {
-        self.readers.call(kv::schedules).await
+        self.readers.call(schedules::schedules).await
     }
 
     async fn upsert_schedule(&self, schedule: ScheduleRecord) -> Result<()> {
-        self.writer.call(Call::Other, move |write| kv::upsert_schedule(write, &schedule)).await
+        self.writer.call(Call::Other, move |write| schedules::upsert_schedule(write, &schedule)).await
     }
 
     async fn remove_schedule(&self, id: &str) -> Result<bool> {
         let id = id.to_owned();
-        self.writer.call(Call::Other, move |write| kv::remove_schedule(write, &id)).await
+        self.writer.call(Call::Other, move |write| schedules::remove_schedule(write, &id)).await
     }
 
     async fn claim_occurrence(&self, schedule: &str, occurrence: Timestamp, hold: Duration) -> Result<Option<OccurrenceClaim>> {
         let (schedule, now) = (schedule.to_owned(), self.now());
-        self.writer.call(Call::Other, move |write| kv::claim_occurrence(write, &schedule, occurrence, hold, now)).await
+        self.writer.call(Call::Other, move |write| schedules::claim_occurrence(write, &schedule, occurrence, hold, now)).await
     }
 
     async fn record_run(&self, claim: &OccurrenceClaim, outcome: RunOutcome) -> Result<bool> {
         let (claim, now) = (claim.clone(), self.now());
-        self.writer.call(Call::Other, move |write| kv::record_run(write, &claim, &outcome, now)).await
+        self.writer.call(Call::Other, move |write| schedules::record_run(write, &claim, &outcome, now)).await
     }
 
     async fn runs(&self, schedule: &str, max: usize) -> Result<Vec<ScheduleRun>> {
         let schedule = schedule.to_owned();
-        self.readers.call(move |connection| kv::runs(connection, &schedule, max)).await
+        self.readers.call(move |connection| schedules::runs(connection, &schedule, max)).await
     }
 }
 
@@ -265,21 +293,21 @@ impl ScheduleStore for SqliteStore {
 impl StateStore for SqliteStore {
     async fn state(&self, name: &str) -> Result<Option<StateEntry>> {
         let name = name.to_owned();
-        self.readers.call(move |connection| kv::state(connection, &name)).await
+        self.readers.call(move |connection| states::state(connection, &name)).await
     }
 
     async fn set_state(&self, name: &str, value: &str, expected: u64) -> Result<Option<u64>> {
         let (name, value) = (name.to_owned(), value.to_owned());
-        self.writer.call(Call::Other, move |write| kv::set_state(write, &name, &value, expected)).await
+        self.writer.call(Call::Other, move |write| states::set_state(write, &name, &value, expected)).await
     }
 
     async fn remove_state(&self, name: &str) -> Result<bool> {
         let name = name.to_owned();
-        self.writer.call(Call::Other, move |write| kv::remove_state(write, &name)).await
+        self.writer.call(Call::Other, move |write| states::remove_state(write, &name)).await
     }
 
     async fn states(&self, prefix: &str) -> Result<Vec<StateEntry>> {
         let prefix = prefix.to_owned();
-        self.readers.call(move |connection| kv::states(connection, &prefix)).await
+        self.readers.call(move |connection| states::states(connection, &prefix)).await
     }
 }

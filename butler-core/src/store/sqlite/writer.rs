@@ -12,7 +12,9 @@ use std::thread::JoinHandle;
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
+use super::cache::{Change, PairCache};
 use super::failpoint::{Failpoint, Failpoints};
+use super::versions::Versions;
 use crate::store::StoreError;
 use crate::store::ids::EventIds;
 use crate::store::watchers::Wakes;
@@ -29,10 +31,19 @@ type ReadJob = Box<dyn FnOnce(&Connection) + Send>;
 pub(super) struct Write<'a> {
     pub(super) connection: &'a Connection,
     pub(super) ids: &'a mut EventIds,
+    pub(super) versions: &'a mut Versions,
+    /// What of the pairs changes with the commit.
+    pub(super) changes: Vec<Change>,
     /// Who is to be woken after the commit.
     pub(super) wakes: Wakes,
     /// Why the transaction of the group is no more, if it isn't.
     ended: Option<StoreError>,
+}
+
+/// What is counted from commit to commit.
+pub(super) struct Counters {
+    pub(super) ids: EventIds,
+    pub(super) versions: Versions,
 }
 
 /// What kind of call a job is; failpoints tell them apart, and appends go first.
@@ -69,12 +80,13 @@ impl fmt::Debug for Writer {
 impl Writer {
     pub(super) fn start(
         connection: Connection,
-        mut ids: EventIds,
+        mut counters: Counters,
+        cache: Arc<PairCache>,
         failpoints: Failpoints,
         wake: impl Fn(Wakes) + Send + 'static,
     ) -> std::io::Result<Self> {
         let (jobs, waiting) = mpsc::channel();
-        let work = move || work(&connection, &mut ids, &waiting, &failpoints, &wake);
+        let work = move || work(&connection, &mut counters, &cache, &waiting, &failpoints, &wake);
         let thread = std::thread::Builder::new().name("butler-store".into()).spawn(work)?;
         Ok(Self { jobs: Mutex::new(Some(jobs)), thread: Mutex::new(Some(thread)) })
     }
@@ -121,9 +133,11 @@ impl Drop for Writer {
 
 fn in_savepoint<T>(write: &mut Write<'_>, job: impl FnOnce(&mut Write<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
     run(write.connection, "SAVEPOINT job")?;
+    let changes = write.changes.len();
     let done = catch_unwind(AssertUnwindSafe(|| job(write))).unwrap_or_else(|_| Err(panicked()));
     let done = done.and_then(|value| run(write.connection, "RELEASE job").map(|()| value));
     if let Err(error) = &done {
+        write.changes.truncate(changes);
         if write.connection.is_autocommit() {
             // When the disk is full or fails, SQLite takes the whole transaction back, and not the statement alone.
             write.ended = Some(again(error));
@@ -144,7 +158,14 @@ fn run(connection: &Connection, sql: &str) -> Result<(), StoreError> {
     connection.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map(drop).map_err(|error| failed(&error))
 }
 
-fn work(connection: &Connection, ids: &mut EventIds, waiting: &mpsc::Receiver<(Call, Job)>, failpoints: &Failpoints, wake: &dyn Fn(Wakes)) {
+fn work(
+    connection: &Connection,
+    counters: &mut Counters,
+    cache: &PairCache,
+    waiting: &mpsc::Receiver<(Call, Job)>,
+    failpoints: &Failpoints,
+    wake: &dyn Fn(Wakes),
+) {
     while let Ok(first) = waiting.recv() {
         let mut group = vec![first];
         while group.len() < GROUP {
@@ -154,16 +175,29 @@ fn work(connection: &Connection, ids: &mut EventIds, waiting: &mpsc::Receiver<(C
         // What is accepted first is safe first. The order among the jobs of one kind stays.
         group.sort_by_key(|(call, _)| *call != Call::Append);
         let calls: Vec<Call> = group.iter().map(|(call, _)| *call).collect();
-        let mut write = Write { connection, ids: &mut *ids, wakes: Wakes::default(), ended: None };
+        let Counters { ids, versions } = &mut *counters;
+        let mut write = Write { connection, ids, versions, changes: Vec::new(), wakes: Wakes::default(), ended: None };
         write.ended = run(connection, "BEGIN IMMEDIATE").err();
         // Nobody may work outside of the transaction: what was stored there would not be answered for.
         let carry_out = |(_, job): (Call, Job)| if write.ended.is_none() { job(Some(&mut write)) } else { job(None) };
         let answers: Vec<Answer> = group.into_iter().map(carry_out).collect();
         failpoints.reach(Failpoint::BeforeCommit, &calls);
-        let committed = write.ended.take().map_or_else(|| run(connection, "COMMIT"), Err);
+        let changes = std::mem::take(&mut write.changes);
+        if !changes.is_empty() {
+            cache.begin();
+        }
+        let commit = || write.versions.store(connection).and_then(|()| run(connection, "COMMIT"));
+        let committed = write.ended.take().map_or_else(commit, Err);
         if committed.is_err() && !connection.is_autocommit() {
             // What could not be committed is nowhere; the next group begins anew.
             let _ = run(connection, "ROLLBACK");
+        }
+        if committed.is_ok() {
+            write.versions.committed();
+            // Before anybody is told: whoever knows of a change reads nothing older.
+            if !changes.is_empty() {
+                cache.take_over(changes);
+            }
         }
         failpoints.reach(Failpoint::AfterCommit, &calls);
         if committed.is_ok() {

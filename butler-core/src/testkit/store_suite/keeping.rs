@@ -6,7 +6,8 @@ use super::StoreHarness;
 use super::desk::{ALL, DAY, Desk, MINUTE, SECOND, dead, delivered, event, exact, in_lane, keyed, limited, near, ok, retry, sink, to};
 use crate::event::{DeliveryId, EventId, NewEvent};
 use crate::store::{
-    Appended, DeliveryState, If, Interest, KvStore, NewDelivery, PrunePolicy, PruneReport, Routing, Settled, Settlement, Suppression,
+    Appended, DeleteOutcome, DeliveryState, If, Interest, KvStore, Lookup, NewDelivery, PrunePolicy, PruneReport, Routing, Settled,
+    Settlement, Suppression,
 };
 
 /// Thirty days, ninety for dead letters, any size.
@@ -234,18 +235,30 @@ pub async fn keys_go_with_their_event<H: StoreHarness>() {
     assert_eq!(desk.append(vec![keyed(&["kept"])]).await, [Appended::Duplicate(kept)]);
 }
 
-/// What nobody can get any more takes no room.
+/// What nobody can get any more takes no room; the namespace stays.
 pub async fn pruning_removes_pairs_that_expired<H: StoreHarness>() {
     let desk = Desk::<H>::start().await;
     let store = desk.harness().store();
     let pairs: &dyn KvStore = &*store;
     let expires = desk.after(MINUTE);
-    for (key, expires) in [("a", Some(expires)), ("b", None), ("c", Some(expires + Duration::from_secs(1)))] {
-        ok(pairs.put("ns", key, "value", expires, If::Any, None).await);
+    for (namespace, key, expires) in
+        [("ns", "a", Some(expires)), ("ns", "b", None), ("other", "a", Some(expires)), ("ns", "c", Some(expires + Duration::from_secs(1)))]
+    {
+        ok(pairs.put(namespace, key, "value", expires, If::Any, None).await);
     }
-    desk.pass(MINUTE);
+    desk.pass(MINUTE + Duration::from_micros(1));
     prune(&desk).await;
-    let left: Vec<String> = ok(pairs.list("ns", "", None, ALL).await).into_iter().map(|pair| pair.key).collect();
-    assert_eq!(left, ["b", "c"]);
-    assert!(!ok(pairs.delete("ns", "a").await));
+    // They are gone, and not only past their time.
+    desk.harness().clock().jump(jiff::SignedDuration::from_secs(-1));
+    let keys = async |namespace| {
+        let pairs = ok(pairs.list(namespace, "", 0, ALL).await);
+        pairs.map(|pairs| pairs.into_iter().map(|pair| pair.key).collect::<Vec<_>>())
+    };
+    assert_eq!(keys("ns").await.unwrap_or_default(), ["b", "c"]);
+    assert_eq!(keys("other").await, Some(Vec::new()));
+    assert_eq!(ok(pairs.get("ns", "a").await), Lookup::NoKey);
+    assert_eq!(ok(pairs.delete("ns", "a", If::Any).await), DeleteOutcome::NoKey);
+    assert!(ok(pairs.drop_namespace("ns").await));
+    prune(&desk).await;
+    assert_eq!(ok(pairs.namespaces().await), ["other"]);
 }

@@ -9,7 +9,10 @@ use jiff::SignedDuration;
 use super::StoreHarness;
 use super::desk::{ALL, MINUTE, ok};
 use crate::clock::Clock;
-use crate::store::{If, KvEntry, KvStore, PutOutcome};
+use crate::store::{DeleteOutcome, If, Increment, KvEntry, KvStore, Lookup, PutOutcome};
+
+/// The least time that passes.
+const MOMENT: Duration = Duration::from_micros(1);
 
 struct Shelf<H> {
     harness: H,
@@ -33,12 +36,24 @@ impl<H: StoreHarness> Shelf<H> {
         stored(ok(self.pairs().put("ns", key, value, None, If::Any, None).await))
     }
 
-    async fn keys(&self, prefix: &str, after: Option<&str>, max: usize) -> Vec<String> {
-        ok(self.pairs().list("ns", prefix, after, max).await).into_iter().map(|pair| pair.key).collect()
+    async fn list(&self, prefix: &str, after: u64, max: usize) -> Vec<KvEntry> {
+        ok(self.pairs().list("ns", prefix, after, max).await).unwrap_or_else(|| panic!("there is no namespace"))
+    }
+
+    async fn keys(&self, prefix: &str, after: u64, max: usize) -> Vec<String> {
+        self.list(prefix, after, max).await.into_iter().map(|pair| pair.key).collect()
+    }
+
+    async fn all(&self) -> Vec<String> {
+        self.keys("", 0, ALL).await
     }
 
     async fn get(&self, key: &str) -> Option<KvEntry> {
-        ok(self.pairs().get("ns", key).await)
+        ok(self.pairs().get("ns", key).await).pair()
+    }
+
+    async fn delete(&self, key: &str) -> DeleteOutcome {
+        ok(self.pairs().delete("ns", key, If::Any).await)
     }
 }
 
@@ -58,31 +73,58 @@ pub async fn pairs_come_back_as_they_were_put<H: StoreHarness>() {
         stored(ok(shelf.pairs().put(text, text, texts[texts.len() - 1 - place], None, If::Absent, None).await));
     }
     for (place, text) in texts.iter().enumerate() {
-        let pair = ok(shelf.pairs().get(text, text).await).unwrap_or_else(|| panic!("{text:?} is gone"));
+        let pair = ok(shelf.pairs().get(text, text).await).pair().unwrap_or_else(|| panic!("{text:?} is gone"));
         assert_eq!((pair.key.as_str(), pair.value.as_str()), (*text, texts[texts.len() - 1 - place]));
-        assert_eq!(ok(shelf.pairs().list(text, "", None, ALL).await), [pair]);
-        assert_eq!(ok(shelf.pairs().get(text, "other").await), None);
+        assert_eq!(ok(shelf.pairs().list(text, "", 0, ALL).await), Some(vec![pair]));
+        assert_eq!(ok(shelf.pairs().get(text, "other").await), Lookup::NoKey);
     }
     let long = "x".repeat(1 << 20);
     shelf.put(&long, &long).await;
     assert_eq!(shelf.get(&long).await.map(|pair| pair.value), Some(long));
 }
 
-/// Sorted by name; gone with the last pair that can be had.
-pub async fn namespaces_are_those_that_hold_something<H: StoreHarness>() {
+/// In the order in which they began. Only dropping one ends it: not that its pairs are deleted, nor that they expire.
+pub async fn a_namespace_begins_with_a_pair_and_ends_when_it_is_dropped<H: StoreHarness>() {
     let shelf = Shelf::<H>::start().await;
     let pairs = shelf.pairs();
-    assert!(ok(pairs.namespaces().await).is_empty());
-    for (namespace, expires) in [("b", None), ("a", Some(shelf.after(MINUTE))), ("B", None)] {
+    let namespaces = async || ok(pairs.namespaces().await);
+    assert!(namespaces().await.is_empty());
+    for (namespace, expires) in [("b", None), ("a", Some(shelf.after(MINUTE))), ("B", None), ("b", None)] {
         stored(ok(pairs.put(namespace, "key", "value", expires, If::Any, None).await));
     }
-    assert_eq!(ok(pairs.namespaces().await), ["B", "a", "b"]);
-    shelf.harness.clock().advance(MINUTE);
-    assert_eq!(ok(pairs.namespaces().await), ["B", "b"]);
-    assert!(ok(pairs.delete("b", "key").await));
-    assert_eq!(ok(pairs.namespaces().await), ["B"]);
-    assert!(ok(pairs.drop_namespace("B").await));
+    assert_eq!(namespaces().await, ["b", "a", "B"]);
+    shelf.harness.clock().advance(MINUTE + MOMENT);
+    assert_eq!(ok(pairs.delete("b", "key", If::Any).await), DeleteOutcome::Deleted);
+    assert_eq!(namespaces().await, ["b", "a", "B"]);
+    for empty in ["a", "b"] {
+        assert_eq!(ok(pairs.list(empty, "", 0, ALL).await), Some(Vec::new()));
+        assert!(ok(pairs.drop_namespace(empty).await) && !ok(pairs.drop_namespace(empty).await));
+    }
+    assert_eq!(namespaces().await, ["B"]);
+    stored(ok(pairs.put("a", "other", "value", None, If::Any, None).await));
+    assert_eq!(namespaces().await, ["B", "a"]);
+    assert_eq!(ok(pairs.get("a", "key").await), Lookup::NoKey);
+    assert_eq!(ok(pairs.list("a", "", 0, ALL).await).unwrap_or_default().len(), 1);
+}
+
+/// What there is not is told apart: the namespace, or the key in it.
+pub async fn no_namespace_is_not_no_key<H: StoreHarness>() {
+    let shelf = Shelf::<H>::start().await;
+    let pairs = shelf.pairs();
+    assert_eq!(ok(pairs.get("ns", "key").await), Lookup::NoNamespace);
+    assert_eq!(ok(pairs.delete("ns", "key", If::Any).await), DeleteOutcome::NoNamespace);
+    assert_eq!(ok(pairs.list("ns", "", 0, ALL).await), None);
+    assert!(!ok(pairs.drop_namespace("ns").await));
+    // What stores nothing makes no namespace.
+    assert_eq!(ok(pairs.put("ns", "key", "value", None, If::Version(1), None).await), PutOutcome::Conflict(None));
+    assert_eq!(ok(pairs.put("ns", "key", "value", None, If::Any, Some(0)).await), PutOutcome::NamespaceFull);
+    assert_eq!(ok(pairs.increment("ns", "key", 1, Some(0)).await), Increment::NamespaceFull);
     assert!(ok(pairs.namespaces().await).is_empty());
+    shelf.put("key", "value").await;
+    assert_eq!(ok(pairs.get("ns", "other").await), Lookup::NoKey);
+    assert_eq!(ok(pairs.delete("ns", "other", If::Any).await), DeleteOutcome::NoKey);
+    assert!(ok(pairs.drop_namespace("ns").await));
+    assert_eq!(ok(pairs.get("ns", "key").await), Lookup::NoNamespace);
 }
 
 /// Putting a key again leaves it in its place; deleted and put again, it comes last.
@@ -92,41 +134,46 @@ pub async fn pairs_are_listed_as_they_were_first_put<H: StoreHarness>() {
         shelf.put(key, "1").await;
     }
     shelf.put("c", "2").await;
-    assert_eq!(shelf.keys("", None, ALL).await, ["c", "a", "b"]);
-    ok(shelf.pairs().delete("ns", "a").await);
+    assert_eq!(shelf.all().await, ["c", "a", "b"]);
+    shelf.delete("a").await;
     shelf.put("a", "2").await;
-    assert_eq!(shelf.keys("", None, ALL).await, ["c", "b", "a"]);
-    assert!(ok(shelf.pairs().list("other", "", None, ALL).await).is_empty());
+    assert_eq!(shelf.all().await, ["c", "b", "a"]);
+    assert!(shelf.list("", 0, ALL).await.is_sorted_by_key(|pair| pair.place));
 }
 
-/// A prefix is a text and no pattern; a page begins after a key.
+/// A prefix is a text and no pattern; a page begins after a place.
 pub async fn pairs_are_listed_by_prefix_and_page<H: StoreHarness>() {
     let shelf = Shelf::<H>::start().await;
-    for key in ["a1", "b", "a%", "A1", "ä", "a", "a\u{0}x"] {
+    for key in ["a1", "b", "a%", "A1", "ä", "a", "a\u{0}x", "\u{10ffff}"] {
         shelf.put(key, "").await;
     }
-    assert_eq!(shelf.keys("a", None, ALL).await, ["a1", "a%", "a", "a\u{0}x"]);
-    assert_eq!(shelf.keys("a%", None, ALL).await, ["a%"]);
-    assert_eq!(shelf.keys("a\u{0}", None, ALL).await, ["a\u{0}x"]);
-    assert_eq!(shelf.keys("ä", None, ALL).await, ["ä"]);
-    assert!(shelf.keys("aa", None, ALL).await.is_empty() && shelf.keys("", None, 0).await.is_empty());
-    assert_eq!(shelf.keys("a", None, 2).await, ["a1", "a%"]);
-    assert_eq!(shelf.keys("a", Some("a%"), 2).await, ["a", "a\u{0}x"]);
-    assert_eq!(shelf.keys("a", Some("b"), 1).await, ["a%"]);
-    assert!(shelf.keys("", Some("a\u{0}x"), ALL).await.is_empty());
+    let after = async |key: &str| shelf.get(key).await.map_or(0, |pair| pair.place);
+    assert_eq!(shelf.keys("a", 0, ALL).await, ["a1", "a%", "a", "a\u{0}x"]);
+    assert_eq!(shelf.keys("a%", 0, ALL).await, ["a%"]);
+    assert_eq!(shelf.keys("a\u{0}", 0, ALL).await, ["a\u{0}x"]);
+    assert_eq!(shelf.keys("ä", 0, ALL).await, ["ä"]);
+    assert_eq!(shelf.keys("\u{10ffff}", 0, ALL).await, ["\u{10ffff}"]);
+    assert!(shelf.keys("aa", 0, ALL).await.is_empty() && shelf.keys("", 0, 0).await.is_empty());
+    assert_eq!(shelf.keys("a", 0, 2).await, ["a1", "a%"]);
+    assert_eq!(shelf.keys("a", after("a%").await, 2).await, ["a", "a\u{0}x"]);
+    assert_eq!(shelf.keys("a", after("b").await, 1).await, ["a%"]);
+    assert!(shelf.keys("", after("\u{10ffff}").await, ALL).await.is_empty());
 }
 
-/// A page after a key that is gone begins at the start: twice is better than never.
-pub async fn a_page_of_pairs_survives_its_key<H: StoreHarness>() {
+/// Whoever goes from page to page meets every pair that stays, once, whatever becomes of the others.
+pub async fn a_page_of_pairs_goes_on_where_the_last_ended<H: StoreHarness>() {
     let shelf = Shelf::<H>::start().await;
-    for key in ["a", "b", "c"] {
+    for key in ["a", "b", "c", "d"] {
         shelf.put(key, "").await;
     }
-    ok(shelf.pairs().delete("ns", "b").await);
-    assert_eq!(shelf.keys("", Some("b"), ALL).await, ["a", "c"]);
+    let page = shelf.list("", 0, 2).await;
+    shelf.delete("b").await;
+    shelf.put("a", "again").await;
+    shelf.put("e", "").await;
+    assert_eq!(shelf.keys("", page[1].place, ALL).await, ["c", "d", "e"]);
 }
 
-/// From its very moment on, for everybody, whether it was removed or not.
+/// From the moment after its end on, for everybody, whether it was removed or not.
 pub async fn an_expired_pair_is_gone<H: StoreHarness>() {
     let shelf = Shelf::<H>::start().await;
     let pairs = shelf.pairs();
@@ -135,15 +182,15 @@ pub async fn an_expired_pair_is_gone<H: StoreHarness>() {
         stored(ok(pairs.put("ns", key, "value", Some(expires), If::Any, None).await));
     }
     shelf.put("c", "value").await;
-    shelf.harness.clock().advance(MINUTE - Duration::from_millis(1));
+    shelf.harness.clock().advance(MINUTE);
     assert_eq!(shelf.get("a").await.and_then(|pair| pair.expires), Some(expires));
-    assert_eq!(shelf.keys("", None, ALL).await, ["a", "b", "c"]);
+    assert_eq!(shelf.all().await, ["a", "b", "c"]);
     // A put without an end takes the end away.
     shelf.put("b", "value").await;
-    shelf.harness.clock().advance(Duration::from_millis(1));
+    shelf.harness.clock().advance(MOMENT);
     assert_eq!(shelf.get("a").await, None);
-    assert_eq!(shelf.keys("", None, ALL).await, ["b", "c"]);
-    assert!(!ok(pairs.delete("ns", "a").await));
+    assert_eq!(shelf.all().await, ["b", "c"]);
+    assert_eq!(shelf.delete("a").await, DeleteOutcome::NoKey);
     let past = shelf.after(Duration::ZERO) - SignedDuration::from_secs(1);
     stored(ok(pairs.put("ns", "past", "value", Some(past), If::Any, None).await));
     assert_eq!(shelf.get("past").await, None);
@@ -155,7 +202,7 @@ pub async fn versions_only_go_up<H: StoreHarness>() {
     let mut versions = vec![shelf.put("a", "1").await, shelf.put("a", "1").await];
     shelf.put("b", "1").await;
     assert_eq!(shelf.get("a").await.map(|pair| pair.version), versions.last().copied());
-    ok(shelf.pairs().delete("ns", "a").await);
+    shelf.delete("a").await;
     versions.push(shelf.put("a", "1").await);
     ok(shelf.pairs().drop_namespace("ns").await);
     versions.push(shelf.put("a", "1").await);
@@ -177,7 +224,7 @@ pub async fn conditions_hold_or_change_nothing<H: StoreHarness>() {
     let second = stored(put("second", If::Version(first)).await);
     assert_eq!(put("stale", If::Version(first)).await, PutOutcome::Conflict(Some(second)));
     stored(put("third", If::Any).await);
-    ok(shelf.pairs().delete("ns", "key").await);
+    shelf.delete("key").await;
     assert_eq!(put("gone", If::Version(second)).await, PutOutcome::Conflict(None));
     assert_eq!(shelf.get("key").await, None);
 }
@@ -188,12 +235,13 @@ pub async fn an_expired_pair_counts_as_absent<H: StoreHarness>() {
     let pairs = shelf.pairs();
     let version = stored(ok(pairs.put("ns", "a", "old", Some(shelf.after(MINUTE)), If::Any, None).await));
     shelf.put("b", "").await;
-    shelf.harness.clock().advance(MINUTE);
+    shelf.harness.clock().advance(MINUTE + MOMENT);
     assert_eq!(ok(pairs.put("ns", "a", "x", None, If::Version(version), None).await), PutOutcome::Conflict(None));
+    assert_eq!(ok(pairs.delete("ns", "a", If::Version(version)).await), DeleteOutcome::NoKey);
     stored(ok(pairs.put("ns", "c", "", None, If::Any, Some(2)).await));
     assert_eq!(ok(pairs.put("ns", "a", "", None, If::Any, Some(2)).await), PutOutcome::NamespaceFull);
     assert!(stored(ok(pairs.put("ns", "a", "new", None, If::Absent, Some(3)).await)) > version);
-    assert_eq!(shelf.keys("", None, ALL).await, ["b", "c", "a"]);
+    assert_eq!(shelf.all().await, ["b", "c", "a"]);
 }
 
 /// A key that is there can be put; another namespace is another matter.
@@ -208,12 +256,12 @@ pub async fn a_full_namespace_takes_no_new_key<H: StoreHarness>() {
     stored(put("ns", "a", 2).await);
     stored(put("ns", "a", 1).await);
     stored(put("other", "c", 2).await);
-    assert_eq!(shelf.keys("", None, ALL).await, ["a", "b"]);
-    ok(pairs.delete("ns", "b").await);
+    assert_eq!(shelf.all().await, ["a", "b"]);
+    shelf.delete("b").await;
     stored(put("ns", "c", 2).await);
 }
 
-/// One, or all of a namespace; the second time there is nothing.
+/// One under its condition, or all of a namespace; the second time there is nothing.
 pub async fn removed_pairs_are_gone<H: StoreHarness>() {
     let shelf = Shelf::<H>::start().await;
     let pairs = shelf.pairs();
@@ -221,27 +269,67 @@ pub async fn removed_pairs_are_gone<H: StoreHarness>() {
         shelf.put(key, "").await;
     }
     stored(ok(pairs.put("other", "a", "", None, If::Any, None).await));
-    assert!(ok(pairs.delete("ns", "b").await) && !ok(pairs.delete("ns", "b").await));
+    assert_eq!((shelf.delete("b").await, shelf.delete("b").await), (DeleteOutcome::Deleted, DeleteOutcome::NoKey));
     assert_eq!(shelf.get("b").await, None);
+    let version = shelf.put("a", "again").await;
+    for condition in [If::Absent, If::Version(version - 1)] {
+        assert_eq!(ok(pairs.delete("ns", "a", condition).await), DeleteOutcome::Conflict(version));
+    }
+    assert!(shelf.get("a").await.is_some());
+    assert_eq!(ok(pairs.delete("ns", "a", If::Version(version)).await), DeleteOutcome::Deleted);
+    assert_eq!(shelf.all().await, ["c"]);
     assert!(ok(pairs.drop_namespace("ns").await) && !ok(pairs.drop_namespace("ns").await));
-    assert!(shelf.keys("", None, ALL).await.is_empty());
-    assert_eq!(ok(pairs.list("other", "", None, ALL).await).len(), 1);
+    assert_eq!(ok(pairs.list("other", "", 0, ALL).await).map(|pairs| pairs.len()), Some(1));
 }
 
-/// Whoever reads, adds and puts under the version that was read loses no step of the others.
+/// Each adds to what the one before left, and none is lost.
 pub async fn increments_side_by_side_all_count<H: StoreHarness>() {
     let shelf = Shelf::<H>::start().await;
     let pairs = shelf.pairs();
-    let increment = || async {
-        loop {
-            let there = ok(pairs.get("ns", "count").await);
-            let (count, condition) = there.map_or((0, If::Absent), |pair| (pair.value.parse().unwrap_or(0), If::Version(pair.version)));
-            let next = (count + 1_u32).to_string();
-            if let PutOutcome::Stored(_) = ok(pairs.put("ns", "count", &next, None, condition, None).await) {
-                return;
+    let add = |by| {
+        let pairs = shelf.pairs();
+        async move { ok(pairs.increment("ns", "count", by, Some(1)).await) }
+    };
+    let outcomes = join_all((0..16).map(|_| add(3))).await;
+    let mut values: Vec<i64> =
+        outcomes.into_iter().map(|outcome| if let Increment::Stored { value, .. } = outcome { value } else { -1 }).collect();
+    values.sort_unstable();
+    assert_eq!(values, (1..=16).map(|n| n * 3).collect::<Vec<_>>());
+    assert_eq!(shelf.get("count").await.map(|pair| pair.value), Some("48".to_owned()));
+    assert!(matches!(add(-50).await, Increment::Stored { value: -2, .. }));
+    assert_eq!(ok(pairs.increment("ns", "other", 1, Some(1)).await), Increment::NamespaceFull);
+    shelf.put("text", "12 apples").await;
+    shelf.put("most", &i64::MAX.to_string()).await;
+    for key in ["text", "most"] {
+        assert_eq!(ok(pairs.increment("ns", key, 1, None).await), Increment::NoNumber);
+    }
+    assert_eq!(shelf.get("text").await.map(|pair| pair.value), Some("12 apples".to_owned()));
+    let expires = shelf.after(MINUTE);
+    stored(ok(pairs.put("ns", "short", "1", Some(expires), If::Any, None).await));
+    assert!(matches!(ok(pairs.increment("ns", "short", 1, None).await), Increment::Stored { value: 2, .. }));
+    assert_eq!(shelf.get("short").await.and_then(|pair| pair.expires), Some(expires));
+    shelf.harness.clock().advance(MINUTE + MOMENT);
+    assert!(matches!(ok(pairs.increment("ns", "short", 1, None).await), Increment::Stored { value: 1, .. }));
+}
+
+/// Whoever reads and puts under the version that was read loses no step of the others.
+pub async fn puts_under_a_version_lose_nothing<H: StoreHarness>() {
+    let shelf = Shelf::<H>::start().await;
+    let pairs = shelf.pairs();
+    let append = |letter: char| {
+        let pairs = Arc::clone(&pairs);
+        async move {
+            loop {
+                let there = ok(pairs.get("ns", "text").await).pair();
+                let (text, condition) = there.map_or((String::new(), If::Absent), |pair| (pair.value, If::Version(pair.version)));
+                if let PutOutcome::Stored(_) = ok(pairs.put("ns", "text", &format!("{text}{letter}"), None, condition, None).await) {
+                    return;
+                }
             }
         }
     };
-    join_all((0..16).map(|_| increment())).await;
-    assert_eq!(shelf.get("count").await.map(|pair| pair.value), Some("16".to_owned()));
+    join_all(('a'..='p').map(append)).await;
+    let mut letters: Vec<char> = shelf.get("text").await.map(|pair| pair.value).unwrap_or_default().chars().collect();
+    letters.sort_unstable();
+    assert_eq!(letters, ('a'..='p').collect::<Vec<_>>());
 }

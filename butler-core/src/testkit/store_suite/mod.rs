@@ -108,10 +108,11 @@ macro_rules! store_suite {
                 ids_sort_by_age_across_a_crash, pairs_are_there_after_a_crash, occurrences_are_handed_out_again_after_a_crash,
                 states_are_there_after_a_crash,
                 // pairs
-                pairs_come_back_as_they_were_put, namespaces_are_those_that_hold_something, pairs_are_listed_as_they_were_first_put,
-                pairs_are_listed_by_prefix_and_page, a_page_of_pairs_survives_its_key, an_expired_pair_is_gone, versions_only_go_up,
+                pairs_come_back_as_they_were_put, a_namespace_begins_with_a_pair_and_ends_when_it_is_dropped, no_namespace_is_not_no_key,
+                pairs_are_listed_as_they_were_first_put, pairs_are_listed_by_prefix_and_page,
+                a_page_of_pairs_goes_on_where_the_last_ended, an_expired_pair_is_gone, versions_only_go_up,
                 conditions_hold_or_change_nothing, an_expired_pair_counts_as_absent, a_full_namespace_takes_no_new_key,
-                removed_pairs_are_gone, increments_side_by_side_all_count,
+                removed_pairs_are_gone, increments_side_by_side_all_count, puts_under_a_version_lose_nothing,
                 // schedules
                 schedules_stand_in_the_order_of_their_storing, an_occurrence_is_for_one_caller, a_done_occurrence_is_never_handed_out,
                 a_claim_of_an_occurrence_that_ran_out_is_handed_out_again, a_stale_claim_records_nothing,

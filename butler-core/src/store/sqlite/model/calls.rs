@@ -43,7 +43,9 @@ impl<H: StoreHarness> Pair<H> {
             Op::Append(_) | Op::Claim { .. } | Op::Defer { .. } | Op::Route { .. } | Op::AddFacts { .. } => self.accept(op).await?,
             Op::Lease { .. } | Op::Settle(_) | Op::Release(_) => self.deliver(op).await?,
             Op::Revive { .. } | Op::Discard { .. } | Op::Adopt { .. } | Op::Expire | Op::Prune { .. } => self.keep(op).await?,
-            Op::Put { .. } | Op::Delete { .. } | Op::DropNamespace { .. } | Op::List { .. } => self.pairs(op).await?,
+            Op::Put { .. } | Op::Get { .. } | Op::Increment { .. } | Op::Delete { .. } | Op::DropNamespace { .. } | Op::List { .. } => {
+                self.pairs(op).await?;
+            }
             _ => self.schedules_and_states(op).await?,
         }
         Ok(())
@@ -155,26 +157,37 @@ impl<H: StoreHarness> Pair<H> {
     async fn pairs(&mut self, op: &Op) -> Result<(), String> {
         let none = Both((), ());
         match op {
-            Op::Put { ns, key, expires, condition, limit } => {
+            Op::Put { ns, key, value, expires, condition, limit } => {
                 let (ns, key) = (name("ns", *ns), name("key", *key));
                 let expires = expires.map(|seconds| self.after(seconds));
                 let there = self.ask(none, async |store, ()| store.get(&ns, &key).await).await?.0;
-                let condition = condition.condition(there.map(|pair| pair.version));
+                let condition = condition.condition(there.pair().map(|pair| pair.version));
                 let put = async |store: Arc<dyn Store>, ()| -> Result<PutOutcome, _> {
-                    store.put(&ns, &key, "value", expires, condition, *limit).await
+                    store.put(&ns, &key, &value.to_string(), expires, condition, *limit).await
                 };
                 self.ask(none, put).await?;
             }
-            Op::Delete { ns, key } => {
-                self.ask(none, async |store, ()| store.delete(&name("ns", *ns), &name("key", *key)).await).await?;
+            Op::Get { ns, key } => {
+                self.ask(none, async |store, ()| store.get(&name("ns", *ns), &name("key", *key)).await).await?;
+            }
+            Op::Increment { ns, key, by, limit } => {
+                self.ask(none, async |store, ()| store.increment(&name("ns", *ns), &name("key", *key), *by, *limit).await).await?;
+            }
+            Op::Delete { ns, key, condition } => {
+                let (ns, key) = (name("ns", *ns), name("key", *key));
+                let there = self.ask(none, async |store, ()| store.get(&ns, &key).await).await?.0;
+                let condition = condition.condition(there.pair().map(|pair| pair.version));
+                self.ask(none, async |store, ()| store.delete(&ns, &key, condition).await).await?;
             }
             Op::DropNamespace { ns } => {
                 self.ask(none, async |store, ()| store.drop_namespace(&name("ns", *ns)).await).await?;
             }
             Op::List { ns, prefix, after, max } => {
-                let prefix = if *prefix { "key1" } else { "" };
-                let after = after.map(|after| name("key", after));
-                self.ask(none, async |store, ()| store.list(&name("ns", *ns), prefix, after.as_deref(), *max).await).await?;
+                let (ns, prefix) = (name("ns", *ns), if *prefix { "key1" } else { "" });
+                // After the place of one of those there are, or of one that was there.
+                let all = self.ask(none, async |store, ()| store.list(&ns, "", 0, usize::MAX).await).await?.0.unwrap_or_default();
+                let after = after.and_then(|after| all.get(usize::from(after))).map_or(0, |pair| pair.place);
+                self.ask(none, async |store, ()| store.list(&ns, prefix, after, *max).await).await?;
             }
             other => unreachable!("{other:?}"),
         }

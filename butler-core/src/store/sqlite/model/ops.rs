@@ -27,8 +27,10 @@ pub(super) enum Op {
     Adopt { from: u8, to: u8 },
     Expire,
     Prune { retention: u64, dead_retention: u64, slice: usize },
-    Put { ns: u8, key: u8, expires: Option<i64>, condition: Condition, limit: Option<u64> },
-    Delete { ns: u8, key: u8 },
+    Put { ns: u8, key: u8, value: u8, expires: Option<i64>, condition: Condition, limit: Option<u64> },
+    Get { ns: u8, key: u8 },
+    Increment { ns: u8, key: u8, by: i64, limit: Option<u64> },
+    Delete { ns: u8, key: u8, condition: Condition },
     DropNamespace { ns: u8 },
     List { ns: u8, prefix: bool, after: Option<u8>, max: usize },
     Upsert { schedule: u8 },
@@ -200,11 +202,13 @@ fn keeping() -> impl Strategy<Value = Op> {
 
 /// Pairs, schedules and states.
 fn beside() -> impl Strategy<Value = Op> {
-    let condition = prop_oneof![Just(Condition::Any), Just(Condition::Absent), (0_u64..2).prop_map(|off| Condition::Version { off }),];
-    let put = (0_u8..2, 0_u8..4, option::of(-5_i64..60), condition, option::of(1_u64..4));
+    let condition = || prop_oneof![Just(Condition::Any), Just(Condition::Absent), (0_u64..2).prop_map(|off| Condition::Version { off }),];
+    let put = (0_u8..2, 0_u8..4, any::<u8>(), option::of(-5_i64..60), condition(), option::of(1_u64..4));
     prop_oneof![
-        4 => put.prop_map(|(ns, key, expires, condition, limit)| Op::Put { ns, key, expires, condition, limit }),
-        1 => (0_u8..2, 0_u8..4).prop_map(|(ns, key)| Op::Delete { ns, key }),
+        4 => put.prop_map(|(ns, key, value, expires, condition, limit)| Op::Put { ns, key, value, expires, condition, limit }),
+        4 => (0_u8..2, 0_u8..4).prop_map(|(ns, key)| Op::Get { ns, key }),
+        1 => (0_u8..2, 0_u8..4, -5_i64..5, option::of(1_u64..4)).prop_map(|(ns, key, by, limit)| Op::Increment { ns, key, by, limit }),
+        1 => (0_u8..2, 0_u8..4, condition()).prop_map(|(ns, key, condition)| Op::Delete { ns, key, condition }),
         1 => (0_u8..2).prop_map(|ns| Op::DropNamespace { ns }),
         2 => (0_u8..2, any::<bool>(), option::of(0_u8..4), 0_usize..4)
             .prop_map(|(ns, prefix, after, max)| Op::List { ns, prefix, after, max }),
@@ -222,7 +226,7 @@ pub(super) fn ops() -> impl Strategy<Value = Vec<Op>> {
     let op = prop_oneof![
         20 => journal(),
         4 => keeping(),
-        5 => beside(),
+        7 => beside(),
         4 => (1_u64..40).prop_map(|seconds| Op::Pass { seconds }),
         1 => (-20_i64..20).prop_map(|seconds| Op::ClockJumps { seconds }),
         1 => Just(Op::Crash),
