@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
@@ -21,6 +22,9 @@ use crate::store::watchers::Wakes;
 
 /// How many jobs share a commit at the most.
 const GROUP: usize = 512;
+
+/// How long is waited at the most for others to share a commit; nobody who is alone waits.
+const GATHERING: Duration = Duration::from_micros(200);
 
 type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 /// Runs, or learns that it can't; the answer is sent after the commit.
@@ -158,6 +162,22 @@ fn run(connection: &Connection, sql: &str) -> Result<(), StoreError> {
     connection.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map(drop).map_err(|error| failed(&error))
 }
 
+/// Takes the jobs that wait. Those who were answered together a moment ago are about to ask again, and the first of them would have a commit for itself: so it is waited
+/// a little, until about half of them are there.
+fn gather(first: (Call, Job), waiting: &mpsc::Receiver<(Call, Job)>, size_before: usize) -> Vec<(Call, Job)> {
+    let mut group = vec![first];
+    let until = Instant::now() + GATHERING;
+    while group.len() < GROUP {
+        let next = waiting.try_recv().ok().or_else(|| {
+            let is_enough = group.len() >= size_before / 2;
+            if is_enough { None } else { waiting.recv_timeout(until.saturating_duration_since(Instant::now())).ok() }
+        });
+        let Some(next) = next else { break };
+        group.push(next);
+    }
+    group
+}
+
 fn work(
     connection: &Connection,
     counters: &mut Counters,
@@ -166,12 +186,10 @@ fn work(
     failpoints: &Failpoints,
     wake: &dyn Fn(Wakes),
 ) {
+    let mut size = 0;
     while let Ok(first) = waiting.recv() {
-        let mut group = vec![first];
-        while group.len() < GROUP {
-            let Ok(next) = waiting.try_recv() else { break };
-            group.push(next);
-        }
+        let mut group = gather(first, waiting, size);
+        size = group.len();
         // What is accepted first is safe first. The order among the jobs of one kind stays.
         group.sort_by_key(|(call, _)| *call != Call::Append);
         let calls: Vec<Call> = group.iter().map(|(call, _)| *call).collect();
