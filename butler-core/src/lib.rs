@@ -52,6 +52,7 @@ mod file;
 pub mod files;
 #[cfg(feature = "http-client")]
 pub mod http_client;
+pub mod kv;
 mod listen;
 pub mod monitor;
 #[cfg(feature = "mqtt")]

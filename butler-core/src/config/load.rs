@@ -13,7 +13,7 @@ use super::model::FilesConfig;
 #[cfg(feature = "mqtt")]
 use super::model::MqttInConfig;
 use super::model::{
-    ApiConfig, LogConfig, MonitorConfig, RouteConfig, RoutingConfig, SinkEntry, SiteConfig, StoreConfig, TasksConfig, UdpConfig,
+    ApiConfig, KvConfig, LogConfig, MonitorConfig, RouteConfig, RoutingConfig, SinkEntry, SiteConfig, StoreConfig, TasksConfig, UdpConfig,
 };
 use super::read::read;
 use super::source::Source;
@@ -45,6 +45,8 @@ pub struct Config {
     /// `[mqtt]`; without it there is no connection but those of sinks.
     #[cfg(feature = "mqtt")]
     pub mqtt: Option<MqttInConfig>,
+    /// `[kv]`.
+    pub kv: KvConfig,
     /// `[tasks]`.
     pub tasks: TasksConfig,
     /// `[files]`.
@@ -68,6 +70,7 @@ struct Root {
     monitor: MonitorConfig,
     #[cfg(feature = "mqtt")]
     mqtt: Option<MqttInConfig>,
+    kv: KvConfig,
     tasks: TasksConfig,
     #[cfg(feature = "files")]
     files: FilesConfig,
@@ -157,6 +160,7 @@ impl Config {
             monitor: root.monitor,
             #[cfg(feature = "mqtt")]
             mqtt: root.mqtt,
+            kv: root.kv,
             tasks: root.tasks,
             #[cfg(feature = "files")]
             files: root.files,
@@ -179,6 +183,7 @@ impl Config {
             monitor: all.monitor,
             #[cfg(feature = "mqtt")]
             mqtt: all.mqtt,
+            kv: all.kv,
             tasks: all.tasks,
             #[cfg(feature = "files")]
             files: all.files,

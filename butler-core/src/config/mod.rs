@@ -18,6 +18,7 @@ mod fault;
 mod files;
 mod issues;
 mod kinds;
+mod kv;
 mod load;
 mod messages;
 pub mod model;

@@ -13,6 +13,7 @@ use super::access::{ApiTlsConfig, TokensConfig};
 use super::endpoints::EndpointsConfig;
 #[cfg(feature = "files")]
 pub use super::files::{DirectoryPairConfig, FilesConfig};
+pub use super::kv::KvConfig;
 use super::messages::{NewRelicPostConfig, SlackPostConfig};
 use super::options::OptionsTable;
 use super::values::{ByteSize, Period, Texts};

@@ -4,6 +4,7 @@ mod access;
 mod address;
 #[cfg(feature = "files")]
 mod files;
+mod kv;
 #[cfg(feature = "api")]
 mod messages;
 mod monitor;
@@ -32,6 +33,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::enrich::LogDesk;
 #[cfg(feature = "qlik")]
 use crate::event::{Kind, TaskOutcome};
+use crate::kv::KvSettings;
 use crate::pipeline::{Budgets, Plan};
 use crate::sink::Registry;
 use crate::source::udp::UdpSettings;
@@ -63,6 +65,8 @@ pub struct Settings {
     /// What load scripts may do with files.
     #[cfg(feature = "files")]
     pub files: crate::files::FileSettings,
+    /// How much the key-value store takes.
+    pub kv: KvSettings,
     /// What outlives the process.
     pub store: StoreSettings,
     /// The HTTP server, if there is to be one.
@@ -89,6 +93,8 @@ pub struct StoreSettings {
     pub dead_retention: Duration,
     /// How large it may grow, in bytes.
     pub max_bytes: Option<u64>,
+    /// How many bytes of pairs are kept in memory to be read from there.
+    pub pair_cache: u64,
 }
 
 /// Where a store is.
@@ -149,6 +155,7 @@ impl Config {
         let starts = tasks::starts(self, &sites.repositories, &mut issues);
         #[cfg(feature = "files")]
         let files = files::resolve(self, &mut issues);
+        let kv = kv::settings(self, &mut issues);
         let budgets = issues.within("routing", |issues| {
             let (deciding, showing) = (self.routing.deciding_budget, self.routing.showing_budget);
             positive(deciding, "deciding_budget", issues);
@@ -180,6 +187,7 @@ impl Config {
             starts,
             #[cfg(feature = "files")]
             files,
+            kv,
             store,
             api,
             #[cfg(feature = "api")]
@@ -223,7 +231,13 @@ impl Config {
             StoreType::Sqlite => StorePlace::Sqlite { path: self.base_dir.join(&store.path) },
         };
         let max_bytes = (store.max_size.0 > 0).then_some(store.max_size.0);
-        StoreSettings { place, retention: store.retention.0, dead_retention: store.dead_retention.0, max_bytes }
+        StoreSettings {
+            place,
+            retention: store.retention.0,
+            dead_retention: store.dead_retention.0,
+            max_bytes,
+            pair_cache: self.kv.cache.0,
+        }
     }
 
     fn api_settings(&self, issues: &mut Issues) -> Option<ApiSettings> {

@@ -32,7 +32,8 @@ pub(super) fn starts(config: &Config, repositories: &[RepositorySettings], issue
                 .at("retry_for", format!("has to be {} at most: whoever starts a task waits so long", humantime::format_duration(LONGEST)));
         }
         let filter = issues.within("start_filter", |issues| filter(&tasks.start_filter, issues));
-        StartSettings { site: tasks.site.as_deref().map(Into::into), filter, retry_for: tasks.retry_for.0, key_limit: None }
+        let key_limit = super::kv::key_limit(config);
+        StartSettings { site: tasks.site.as_deref().map(Into::into), filter, retry_for: tasks.retry_for.0, key_limit }
     })
 }
 
@@ -90,7 +91,7 @@ mod tests {
 
     #[test]
     fn what_is_written_nowhere_is_not_filtered() {
-        let settings = StartSettings { retry_for: Duration::from_secs(10), ..StartSettings::default() };
+        let settings = StartSettings { retry_for: Duration::from_secs(10), key_limit: Some(1000), ..StartSettings::default() };
         assert_eq!(resolved(""), (settings, String::new()));
     }
 
