@@ -57,6 +57,7 @@ pub(super) fn routes() -> Router<ApiState> {
     let routes = open.merge(read).merge(change).route_layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT));
     let routes = routes
         .merge(super::about::routes())
+        .merge(super::kv::routes())
         .merge(super::metrics::routes())
         .merge(super::silences::routes())
         .merge(super::stream::routes())

@@ -21,10 +21,11 @@
 //! | `POST /api/silences` | makes one ([`NewSilence`](crate::pipeline::NewSilence)) |
 //! | `DELETE /api/silences/ID` | ends one |
 //! | `GET /api/tasks` | the tasks of all sites, or of `site`, and whether they may be started ([`ListedTask`](crate::qlik::start::ListedTask)) |
+//! | `POST /api/tasks/start` | starts tasks: [`StartRequest`](crate::qlik::start::StartRequest) in, [`StartReport`](crate::qlik::start::StartReport) out |
 //! | `GET /api/tokens` | the tokens, without what is secret about them ([`ListedToken`](answers::ListedToken)) |
 //! | `POST /api/tokens` | makes a token: [`NewToken`](answers::NewToken) in, [`MadeToken`](answers::MadeToken) out, the only time that it is shown |
 //! | `DELETE /api/tokens/NAME` | revokes a token |
-//! | `POST /api/tasks/start` | starts tasks: [`StartRequest`](crate::qlik::start::StartRequest) in, [`StartReport`](crate::qlik::start::StartReport) out |
+//! | `/api/kv/...` | the pairs that load scripts keep: see [`kv`] |
 //!
 //! A request has thirty seconds in all and 16 KiB for its body; those about tasks three minutes and 1 MiB.
 //!
@@ -73,6 +74,7 @@ mod conversation;
 mod denial;
 mod front;
 mod guard;
+pub mod kv;
 mod log;
 mod metrics;
 mod problem;

@@ -8,6 +8,7 @@ use super::answers::{ListedDelivery, SinkDown};
 use super::v4::Messaging;
 use crate::clock::Clock;
 use crate::config::{Config, EndpointsConfig};
+use crate::kv::{KeyValues, KvSettings};
 use crate::pipeline::{Health, Plan, SilenceDesk};
 #[cfg(feature = "qlik")]
 use crate::qlik::start::Starter;
@@ -25,6 +26,7 @@ pub struct ApiState {
 #[derive(Debug)]
 struct Inner {
     parts: ApiParts,
+    pairs: KeyValues,
     started: Timestamp,
 }
 
@@ -58,6 +60,8 @@ pub struct ApiServices {
     pub endpoints: EndpointsConfig,
     /// How many requests to `/v4` each address may send a minute; 0 for as many as it likes.
     pub rate_limit: u32,
+    /// How much the key-value store takes.
+    pub kv: KvSettings,
     /// Sends messages of load scripts on.
     pub messaging: Messaging,
     /// Works with files.
@@ -76,7 +80,8 @@ impl ApiState {
     #[must_use]
     pub fn new(parts: ApiParts) -> Self {
         let started = parts.clock.now();
-        Self { inner: Arc::new(Inner { parts, started }) }
+        let pairs = KeyValues::new(Arc::clone(&parts.store) as _, parts.services.kv, Arc::clone(&parts.clock));
+        Self { inner: Arc::new(Inner { parts, pairs, started }) }
     }
 
     pub(super) fn services(&self) -> &ApiServices {
@@ -90,6 +95,11 @@ impl ApiState {
 
     pub(super) fn store(&self) -> &dyn Store {
         &*self.inner.parts.store
+    }
+
+    /// The load scripts' pairs, within their limits.
+    pub(super) fn pairs(&self) -> &KeyValues {
+        &self.inner.pairs
     }
 
     pub(super) fn plan(&self) -> &Plan {

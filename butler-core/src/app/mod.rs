@@ -372,7 +372,7 @@ impl Builder {
         let messaging = settings.messaging;
         let plan = Arc::new(settings.plan);
         #[cfg(feature = "api")]
-        let api_plan = Arc::clone(&plan);
+        let (api_plan, kv) = (Arc::clone(&plan), settings.kv);
         let journal: Arc<dyn Journal> = Arc::clone(&store) as _;
         let desk = Arc::new(SilenceDesk::open(Arc::clone(&store) as _, Arc::clone(&clock)).await?);
         let silences = Arc::clone(desk.silences());
@@ -388,6 +388,7 @@ impl Builder {
                 silences: Some(Arc::clone(&desk)),
                 endpoints: settings.endpoints,
                 rate_limit: settings.rate_limit,
+                kv,
                 messaging,
                 #[cfg(feature = "files")]
                 files: Some(Arc::clone(&files)),
@@ -533,8 +534,9 @@ fn open_store(settings: &StoreSettings, clock: &Arc<dyn Clock>) -> Result<Arc<dy
         StorePlace::Memory => Ok(Arc::new(crate::store::memory::MemoryStore::new(Arc::clone(clock)))),
         #[cfg(feature = "sqlite")]
         StorePlace::Sqlite { path } => {
+            let cache = settings.pair_cache;
             let settings = crate::store::sqlite::SqliteSettings { path: path.clone() };
-            Ok(Arc::new(crate::store::sqlite::SqliteStore::open(settings, Arc::clone(clock))?))
+            Ok(Arc::new(crate::store::sqlite::SqliteStore::open(settings, Arc::clone(clock))?.with_pair_cache(cache)))
         }
         #[cfg(not(feature = "sqlite"))]
         StorePlace::Sqlite { .. } => {

@@ -32,7 +32,6 @@ pub(super) fn text(status: StatusCode, body: String) -> Response {
 }
 
 /// Done, and nothing to say.
-#[cfg_attr(not(feature = "files"), expect(dead_code, reason = "only the endpoints of files need it"))]
 pub(super) fn nothing() -> Response {
     StatusCode::NO_CONTENT.into_response()
 }

@@ -18,6 +18,10 @@ mod files;
 mod files_tests;
 mod incoming;
 mod input;
+mod key_values;
+#[cfg(test)]
+#[cfg(feature = "testkit")]
+mod key_values_tests;
 mod limit;
 mod messages;
 #[cfg(test)]
@@ -35,7 +39,7 @@ mod start_task_tests;
 mod system;
 #[cfg(test)]
 #[cfg(feature = "testkit")]
-mod testing;
+pub(super) mod testing;
 #[cfg(test)]
 #[cfg(feature = "testkit")]
 mod tests;
@@ -87,8 +91,7 @@ pub(super) fn routes(state: &ApiState) -> Router<ApiState> {
             Endpoint::FileMove => files::move_to(routes),
             #[cfg(feature = "mqtt")]
             Endpoint::MqttPublishMessage => mqtt::routes(routes),
-            // Only the pairs that come along with the start of a task, so far.
-            Endpoint::KeyValueStore => routes,
+            Endpoint::KeyValueStore => key_values::routes(routes),
             Endpoint::PostNewRelicEvent => messages::new_relic_event(routes),
             Endpoint::PostNewRelicMetric => messages::new_relic_metric(routes),
             #[cfg(feature = "qlik")]

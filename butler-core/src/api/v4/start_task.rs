@@ -14,8 +14,8 @@ use super::schema::text_of;
 use crate::api::ApiState;
 use crate::config::Endpoint;
 use crate::event::TaskFacts;
+use crate::kv::{Condition, KvError};
 use crate::qlik::start::{PropertyValue, Selector, StartError, StartOutcome, StartReport, StartRequest, task_id};
-use crate::store::{If, PutOutcome};
 
 const FAILED: &str = "Failed starting task";
 /// In place of an id: only the body counts.
@@ -121,13 +121,12 @@ async fn store(state: &ApiState, payload: &Map<String, Value>) -> Result<(), Fau
         return Ok(());
     }
     let expires = payload.get("ttl").and_then(ttl).and_then(|ttl| state.now().checked_add(ttl).ok()).map(|at| at.min(Timestamp::MAX));
-    let limit = state.starter().and_then(|starter| starter.settings().key_limit);
-    match state.store().put(&namespace, &key, &value, expires, If::Any, limit).await {
-        Ok(PutOutcome::NamespaceFull) => {
-            let limit = limit.unwrap_or_default();
+    match state.pairs().put_until(&namespace, &key, &value, expires, &Condition::Always).await {
+        Ok(_) => Ok(()),
+        Err(KvError::Full { namespace, limit }) => {
             Err(Fault::bad_request(format!("Max number of keys ({limit}) reached in namespace: {namespace}")))
         }
-        Ok(PutOutcome::Stored(_) | PutOutcome::Conflict(_)) => Ok(()),
+        Err(error @ KvError::TooLong { .. }) => Err(Fault::bad_request(error.to_string())),
         Err(error) => Err(Fault::internal(FAILED, &error)),
     }
 }

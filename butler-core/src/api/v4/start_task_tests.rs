@@ -13,6 +13,7 @@ use crate::api::ApiServices;
 use crate::clock::Clock;
 use crate::config::EndpointsConfig;
 use crate::event::SiteName;
+use crate::kv::KvSettings;
 use crate::qlik::RepositoryClient;
 use crate::qlik::fake::HastyClock;
 use crate::qlik::start::{PropertyValue, StartFilter, StartSettings, Starter};
@@ -52,7 +53,8 @@ impl World {
         let store = Arc::new(MemoryStore::new(Arc::new(clock.clone())));
         let sites = BTreeMap::from([(SiteName::from("prod"), Arc::new(client))]);
         let starter = Some(Arc::new(Starter::new(sites, settings, Arc::clone(&store) as _, waits)));
-        let served = Served::of(ApiServices { starter, ..services }, store, clock).await;
+        let kv = KvSettings { max_keys: Some(2), ..KvSettings::default() };
+        let served = Served::of(ApiServices { starter, kv, ..services }, store, clock).await;
         Self { site, served, _folder: folder }
     }
 

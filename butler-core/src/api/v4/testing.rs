@@ -18,33 +18,33 @@ use crate::testkit::TestClock;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A served API in front of a store in memory.
-pub(super) struct Served {
-    pub(super) address: SocketAddr,
-    pub(super) clock: TestClock,
-    pub(super) store: Arc<MemoryStore>,
+pub(in crate::api) struct Served {
+    pub(in crate::api) address: SocketAddr,
+    pub(in crate::api) clock: TestClock,
+    pub(in crate::api) store: Arc<MemoryStore>,
     /// Ends with this.
     _server: JoinSet<()>,
 }
 
 /// An answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Reply {
-    pub(super) status: u16,
+pub(in crate::api) struct Reply {
+    pub(in crate::api) status: u16,
     /// Its head, in lower case.
-    pub(super) head: String,
-    pub(super) body: String,
+    pub(in crate::api) head: String,
+    pub(in crate::api) body: String,
 }
 
 impl Served {
     /// With these services.
-    pub(super) async fn with(services: ApiServices) -> Self {
+    pub(in crate::api) async fn with(services: ApiServices) -> Self {
         let clock = TestClock::default();
         let store = Arc::new(MemoryStore::new(Arc::new(clock.clone())));
         Self::of(services, store, clock).await
     }
 
     /// With these services and this store.
-    pub(super) async fn of(services: ApiServices, store: Arc<MemoryStore>, clock: TestClock) -> Self {
+    pub(in crate::api) async fn of(services: ApiServices, store: Arc<MemoryStore>, clock: TestClock) -> Self {
         let (intake, _queue) = Intake::channel();
         let state = ApiState::new(ApiParts {
             store: Arc::clone(&store) as _,
@@ -62,7 +62,7 @@ impl Served {
     }
 
     /// Sends a request as it is written here; `{host}` in it is ours.
-    pub(super) async fn raw(&self, request: &[u8]) -> Reply {
+    pub(in crate::api) async fn raw(&self, request: &[u8]) -> Reply {
         let talk = async {
             let mut stream = TcpStream::connect(self.address).await.expect("a connection");
             // Whoever answers early may close before everything was sent.
@@ -78,7 +78,7 @@ impl Served {
     }
 
     /// Sends a request: `PUT /v4/...`, further headers as lines, and a body.
-    pub(super) async fn send(&self, line: &str, headers: &str, body: &str) -> Reply {
+    pub(in crate::api) async fn send(&self, line: &str, headers: &str, body: &str) -> Reply {
         let (address, length) = (self.address, body.len());
         let headers: String = headers.lines().map(|line| format!("{}\r\n", line.trim())).collect();
         let request = format!("{line} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}");
@@ -86,57 +86,57 @@ impl Served {
     }
 
     /// Sends a request without a body.
-    pub(super) async fn ask(&self, line: &str) -> Reply {
+    pub(in crate::api) async fn ask(&self, line: &str) -> Reply {
         self.raw(format!("{line} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.address).as_bytes()).await
     }
 
     /// Sends a request with a body that is declared as JSON.
-    pub(super) async fn json(&self, line: &str, body: &str) -> Reply {
+    pub(in crate::api) async fn json(&self, line: &str, body: &str) -> Reply {
         self.send(line, "content-type: application/json", body).await
     }
 }
 
 impl Reply {
     /// A header; an empty text if there is none.
-    pub(super) fn header(&self, name: &str) -> &str {
+    pub(in crate::api) fn header(&self, name: &str) -> &str {
         let lines = self.head.lines().filter_map(|line| line.split_once(": "));
         lines.filter(|(key, _)| *key == name).map(|(_, value)| value).next().unwrap_or_default()
     }
 
     /// The body as JSON.
-    pub(super) fn value(&self) -> Value {
+    pub(in crate::api) fn value(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
     /// Whether this is JSON, declared as such.
     #[track_caller]
-    pub(super) fn is_json(&self, status: u16, body: &Value) {
+    pub(in crate::api) fn is_json(&self, status: u16, body: &Value) {
         assert_eq!((self.status, self.header("content-type"), &self.value()), (status, "application/json; charset=utf-8", body));
     }
 
     /// Whether this is text.
     #[track_caller]
-    pub(super) fn is_text(&self, status: u16, body: &str) {
+    pub(in crate::api) fn is_text(&self, status: u16, body: &str) {
         assert_eq!((self.status, self.header("content-type"), self.body.as_str()), (status, "text/plain; charset=utf-8", body));
     }
 
     /// Whether this is a fault of the endpoint itself.
     #[track_caller]
-    pub(super) fn is_fault(&self, status: u16, message: &str) {
+    pub(in crate::api) fn is_fault(&self, status: u16, message: &str) {
         let reason = axum::http::StatusCode::from_u16(status).expect("a status").canonical_reason();
         self.is_json(status, &serde_json::json!({ "statusCode": status, "error": reason, "message": message }));
     }
 
     /// Whether this is a fault with a code.
     #[track_caller]
-    pub(super) fn is_coded(&self, status: u16, code: &str, message: &str) {
+    pub(in crate::api) fn is_coded(&self, status: u16, code: &str, message: &str) {
         let reason = axum::http::StatusCode::from_u16(status).expect("a status").canonical_reason();
         self.is_json(status, &serde_json::json!({ "statusCode": status, "code": code, "error": reason, "message": message }));
     }
 
     /// Whether body or query were not as the endpoint takes them.
     #[track_caller]
-    pub(super) fn is_invalid(&self, message: &str) {
+    pub(in crate::api) fn is_invalid(&self, message: &str) {
         self.is_coded(400, "FST_ERR_VALIDATION", message);
     }
 }
