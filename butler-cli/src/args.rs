@@ -1,5 +1,6 @@
 //! The arguments; their comments are the help.
 
+mod kv;
 mod silences;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use butler_core::config::Scope;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use kv::{Kv, KvWhat, Pair, Set};
 pub(crate) use silences::{AddSilence, Silences, SilencesWhat};
 
 /// Butler for Qlik Sense: no failed reload goes unnoticed.
@@ -66,6 +68,8 @@ pub(crate) enum Command {
     Tasks(Tasks),
     /// Lists, makes and ends silences: for a while, nobody is told of what is known already.
     Silences(Silences),
+    /// Reads and changes the pairs that load scripts keep in a running Butler.
+    Kv(Kv),
     /// How a running Butler stands.
     Status(Status),
     /// Ends with 0 if a running Butler answers within two seconds, else with 1: what a container's health check wants.
@@ -514,6 +518,8 @@ mod tests {
             "butler-cli tasks start --tag nightly",
             "butler-cli silences add --for 2h --why upgrade --event reload_task.* --property a=b --from 2026-03-01T22:00:00Z",
             "butler-cli token create scripts --scope kv:read --scope kv:write --expires 90d",
+            "butler-cli kv set ns key -5 --ttl 10m --if-version 3",
+            "butler-cli kv incr ns key -5",
         ] {
             assert_eq!(parse(good), Ok(()), "{good}");
         }
@@ -535,6 +541,11 @@ mod tests {
             "butler-cli silences add --why upgrade",
             "butler-cli silences add --for 2h",
             "butler-cli silences add --for 2h --why upgrade --event reload",
+            "butler-cli kv set ns key",
+            "butler-cli kv set ns key v --if-absent --if-version 3",
+            "butler-cli kv set ns key v --ttl 10",
+            "butler-cli kv incr ns key 1.5",
+            "butler-cli kv list ns --max 1001",
             "butler-cli status --output xml",
             "butler-cli token create scripts",
             "butler-cli token create scripts --scope kv",

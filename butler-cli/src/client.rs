@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use butler_core::config::Config;
 use butler_core::tls::{TlsError, Trust, read_certificates, read_identity};
-use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -25,6 +25,8 @@ pub(crate) struct Client {
 const USUAL: Duration = Duration::from_secs(10);
 /// And where Qlik Sense has to answer it first: longer than the API allows for that.
 const PATIENT: Duration = Duration::from_secs(200);
+/// And for what may be large: as long as a working day.
+const UNHURRIED: Duration = Duration::from_hours(12);
 
 /// The token to show, out of a file or the environment: an argument would be seen by everybody on the machine.
 fn token(server: &Server) -> Result<Option<HeaderValue>, Exit> {
@@ -99,35 +101,45 @@ impl Client {
         Self { timeout, ..self }
     }
 
-    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, Exit> {
+    /// The same, which has time for what may be large.
+    pub(crate) fn unhurried(self) -> Self {
+        self.within(UNHURRIED)
+    }
+
+    /// A request that is still to be [sent](Self::send) or [answered](Self::answer).
+    pub(crate) fn request(&self, method: Method, path: &str, query: &[(&str, String)]) -> Result<RequestBuilder, Exit> {
         let mut url = self.url(path)?;
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        self.answer(self.http.get(url)).await
+        let request = self.http.request(method, url);
+        Ok(match &self.token {
+            Some(token) => request.header(AUTHORIZATION, token.clone()),
+            None => request,
+        })
+    }
+
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, Exit> {
+        self.answer(self.request(Method::GET, path, query)?).await
     }
 
     pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, Exit> {
-        let request = self.http.post(self.url(path)?).header("content-type", "application/json").body(body.to_string());
+        let request = self.request(Method::POST, path, &[])?.header("content-type", "application/json").body(body.to_string());
         self.answer(request).await
     }
 
     pub(crate) async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, Exit> {
-        self.answer(self.http.delete(self.url(path)?)).await
+        self.answer(self.request(Method::DELETE, path, &[])?).await
     }
 
     /// Reads a stream of server-sent events to its end, and hands over what each says.
-    pub(crate) async fn follow(&self, path: &str, mut each: impl FnMut(&str)) -> Result<(), Exit> {
-        let base = &self.base;
+    pub(crate) async fn follow(self, path: &str, mut each: impl FnMut(&str)) -> Result<(), Exit> {
         // It lasts for as long as the Butler does.
         const FOR_GOOD: Duration = Duration::from_hours(24 * 365);
-        let unreachable = |error: reqwest::Error| Exit::unavailable(format!("no Butler answers at {base} ({})", root_cause(&error)));
-        let mut response = self.http.get(self.url(path)?).timeout(FOR_GOOD).send().await.map_err(unreachable)?;
-        if !response.status().is_success() {
-            return Err(Exit::unavailable(format!("{base} answered {}", response.status())));
-        }
+        let client = self.within(FOR_GOOD);
+        let mut response = client.send(client.request(Method::GET, path, &[])?).await?;
         let mut text = Vec::new();
-        while let Some(more) = response.chunk().await.map_err(unreachable)? {
+        while let Some(more) = response.chunk().await.map_err(|error| client.unreachable(&error))? {
             text.extend_from_slice(&more);
             while let Some(end) = text.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = text.drain(..=end).collect();
@@ -160,44 +172,45 @@ impl Client {
         format!("{} does not let you in: {message}. {remedy}", self.base)
     }
 
-    async fn answer<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, Exit> {
-        let unreachable = |error: reqwest::Error| {
-            let why = root_cause(&error);
-            let base = &self.base;
+    /// Sends a request, and gives what is answered as a value.
+    pub(crate) async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Exit> {
+        let text = self.send(request).await?.text().await.map_err(|error| self.unreachable(&error))?;
+        let base = &self.base;
+        serde_json::from_str(&text).map_err(|error| {
             Exit::unavailable(format!(
-                "no Butler answers at {base} ({why}). Is `butler-cli serve` running? `--server` names another address."
+                "{base} answered what no Butler of this version answers ({error}). `--server` names another address."
             ))
-        };
-        let request = match &self.token {
-            Some(token) => request.header(AUTHORIZATION, token.clone()),
-            None => request,
-        };
-        let response = request.timeout(self.timeout).send().await.map_err(unreachable)?;
+        })
+    }
+
+    /// Sends a request, and gives the answer to one that was carried out.
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Response, Exit> {
+        let response = request.timeout(self.timeout).send().await.map_err(|error| self.unreachable(&error))?;
         let status = response.status();
-        let text = response.text().await.map_err(unreachable)?;
         if status.is_success() {
-            let base = &self.base;
-            return serde_json::from_str(&text).map_err(|error| {
-                Exit::unavailable(format!(
-                    "{base} answered what no Butler of this version answers ({error}). `--server` names another address."
-                ))
-            });
+            return Ok(response);
         }
+        let text = response.text().await.map_err(|error| self.unreachable(&error))?;
+        let base = &self.base;
         let error: Value = serde_json::from_str(&text).unwrap_or_default();
         let Some(message) = error["error"].as_str() else {
-            let base = &self.base;
             return Err(Exit::unavailable(format!(
                 "{base} answered {status}, which is no answer of a Butler. `--server` names another address."
             )));
         };
-        let remedy = error["remedy"].as_str().map(|remedy| format!(". {remedy}")).unwrap_or_default();
         if status == StatusCode::UNAUTHORIZED || status == StatusCode::FORBIDDEN {
             return Err(Exit::unavailable(self.locked_out(status, message)));
         }
+        let remedy = error["remedy"].as_str().map(|remedy| format!(". {remedy}")).unwrap_or_default();
         if status.is_client_error() {
             return Err(Exit::usage(format!("{message}{remedy}")));
         }
-        Err(Exit::unavailable(format!("{} answered {status}: {message}{remedy}", self.base)))
+        Err(Exit::unavailable(format!("{base} answered {status}: {message}{remedy}")))
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> Exit {
+        let (base, why) = (&self.base, root_cause(error));
+        Exit::unavailable(format!("no Butler answers at {base} ({why}). Is `butler-cli serve` running? `--server` names another address."))
     }
 }
 

@@ -65,6 +65,7 @@ impl Program {
             Command::Deliveries(deliveries) => on_runtime(commands::deliveries::run(&global, &deliveries)),
             Command::Tasks(tasks) => on_runtime(commands::tasks::run(&global, &tasks)),
             Command::Silences(silences) => on_runtime(commands::silences::run(&global, &silences)),
+            Command::Kv(kv) => on_runtime(commands::kv::run(&global, &kv)),
             Command::Status(status) => on_runtime(commands::status::run(&global, &status)),
             Command::Healthcheck(health) => on_runtime(commands::healthcheck::run(&global, &health)),
             Command::Token(token) => on_runtime(commands::token::run(&global, &token)),

@@ -21,6 +21,12 @@ pub(crate) fn write(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
+/// Prints bytes as they are, and says if that can't be done: for what has to be whole.
+pub(crate) fn bytes(bytes: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes).and_then(|()| out.flush())
+}
+
 /// Prints text in which others had a say: names, log lines, what a remote answered. Nothing in it moves the cursor or changes the terminal.
 pub(crate) fn foreign(text: &str) {
     write(&harmless(text));

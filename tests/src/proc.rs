@@ -61,6 +61,17 @@ impl Run {
         output.expect("the program did not end").expect("the program could not be started")
     }
 
+    /// Runs it to its end, which may take ten times as long as usual.
+    ///
+    /// # Panics
+    /// If it can't be started, does not end in time, or ends badly.
+    pub async fn patiently(mut self) -> Output {
+        let output = tokio::time::timeout(patience() * 10, self.0.output()).await;
+        let output = output.expect("the program did not end").expect("the program could not be started");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output
+    }
+
     /// Starts it and waits for its readiness line.
     ///
     /// # Panics

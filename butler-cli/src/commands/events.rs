@@ -42,7 +42,7 @@ pub(crate) async fn run(global: &Global, events: &Events) -> Result<(), Exit> {
                 }
             }
         }
-        EventsWhat::Follow => super::follow::run(global, &client).await,
+        EventsWhat::Follow => super::follow::run(global, client).await,
         EventsWhat::Rejected => {
             let rejections: Vec<Rejection> = client.get("/api/rejections", &[]).await?;
             match global.output {

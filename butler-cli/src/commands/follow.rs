@@ -9,7 +9,7 @@ use crate::client::Client;
 use crate::{Exit, output, story};
 
 /// Follows until the stream ends, which is when the Butler does.
-pub(super) async fn run(global: &Global, client: &Client) -> Result<(), Exit> {
+pub(super) async fn run(global: &Global, client: Client) -> Result<(), Exit> {
     let zone = TimeZone::system();
     let each = |data: &str| {
         if global.output == Format::Json {

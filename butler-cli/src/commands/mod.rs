@@ -8,6 +8,7 @@ pub(crate) mod events;
 mod follow;
 pub(crate) mod healthcheck;
 pub(crate) mod init;
+pub(crate) mod kv;
 pub(crate) mod render;
 pub(crate) mod send;
 pub(crate) mod serve;
