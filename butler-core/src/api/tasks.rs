@@ -23,7 +23,7 @@ const TIMEOUT: Duration = Duration::from_mins(3);
 const LONGEST_BODY: usize = 1 << 20;
 
 pub(super) fn routes() -> Router<ApiState> {
-    let list = Router::new().route("/api/tasks", get(list)).route_layer(require_any(Scope::Read, Scope::TasksStart));
+    let list = Router::new().route("/api/tasks", get(list)).route_layer(require_any(&[Scope::Read, Scope::TasksStart]));
     let start = Router::new().route("/api/tasks/start", post(start)).route_layer(require(Scope::TasksStart));
     list.merge(start).route_layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT))
 }

@@ -41,6 +41,14 @@ impl Scope {
     pub const ALL: [Self; 8] =
         [Self::Read, Self::KvRead, Self::KvWrite, Self::TasksStart, Self::FilesWrite, Self::Schedules, Self::Messages, Self::Admin];
 
+    /// A list of it alone.
+    #[cfg(feature = "api")]
+    pub(crate) fn alone(self) -> &'static [Self] {
+        let place = Self::ALL.iter().position(|scope| *scope == self).unwrap_or(Self::ALL.len() - 1);
+        const ALL: &[Scope] = &Scope::ALL;
+        &ALL[place..=place]
+    }
+
     /// Its name, as it is written.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -13,7 +13,5 @@ mod tokens;
 pub use access::Access;
 pub(super) use caller::Shown;
 pub use caller::{Caller, Who};
-pub(super) use require::require;
-#[cfg(any(test, feature = "qlik"))]
-pub(super) use require::require_any;
+pub(super) use require::{require, require_any};
 pub(super) use tokens::TokenError;

@@ -17,20 +17,18 @@ use crate::config::Scope;
 /// Lets those through who have this scope; to be laid around routes, be they of `/api` or of `/v4`:
 /// `Router::new().route(..).route_layer(require(Scope::KvRead))`. Others are answered 403, and whoever is not known at all 401, in the words of the API that they asked.
 pub(in crate::api) fn require(scope: Scope) -> Require {
-    Require { first: scope, or: None }
+    Require { one_of: scope.alone() }
 }
 
-/// Lets those through who have one of these scopes.
-#[cfg(any(test, feature = "qlik"))]
-pub(in crate::api) fn require_any(first: Scope, or: Scope) -> Require {
-    Require { first, or: Some(or) }
+/// Lets those through who have one of these scopes: of [`Scope::ALL`], whoever may do anything at all.
+pub(in crate::api) fn require_any(one_of: &'static [Scope]) -> Require {
+    Require { one_of }
 }
 
 /// The layer that [`require`] gives.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::api) struct Require {
-    first: Scope,
-    or: Option<Scope>,
+    one_of: &'static [Scope],
 }
 
 impl Require {
@@ -39,10 +37,10 @@ impl Require {
         let Some(caller) = request.extensions().get::<Caller>() else {
             return Err(Denial::unknown("nobody knows who sent this request"));
         };
-        if caller.may(self.first) || self.or.is_some_and(|or| caller.may(or)) {
+        if self.one_of.iter().any(|scope| caller.may(*scope)) {
             return Ok(());
         }
-        let wanted = self.or.map_or_else(|| format!("`{}`", self.first), |or| format!("`{}` or `{or}`", self.first));
+        let wanted = self.one_of.iter().map(|scope| format!("`{scope}`")).collect::<Vec<_>>().join(" or ");
         let error = format!("{} may not do this: it takes the scope {wanted}", caller.who);
         Err(Denial::new(StatusCode::FORBIDDEN, error).remedy("`butler-cli token create` makes a token with other scopes."))
     }

@@ -13,7 +13,7 @@ use crate::config::{Scope, Scopes};
 
 fn routes() -> Router {
     let one = Router::new().route("/api/x", get(async || "in")).route("/v4/x", get(async || "in")).route_layer(require(Scope::KvRead));
-    let either = Router::new().route("/api/y", get(async || "in")).route_layer(require_any(Scope::Read, Scope::TasksStart));
+    let either = Router::new().route("/api/y", get(async || "in")).route_layer(require_any(&[Scope::Read, Scope::TasksStart]));
     one.merge(either)
 }
 

@@ -35,7 +35,9 @@ use tower_http::timeout::TimeoutLayer;
 
 use super::ApiState;
 use super::admin::{Answer, body, query};
+use super::auth::require;
 use super::problem::Refusal;
+use crate::config::Scope;
 use crate::kv::Pages;
 use crate::store::KvEntry;
 
@@ -51,10 +53,12 @@ const LONGEST_BODY: usize = 16 << 10;
 pub(super) fn routes() -> Router<ApiState> {
     let read =
         Router::new().route("/api/kv/namespaces", get(namespaces)).route("/api/kv/pairs", get(list)).route("/api/kv/pair", get(pair));
+    let read = read.route_layer(require(Scope::KvRead));
     let change = Router::new()
         .route("/api/kv/namespaces", delete(drop_namespace))
         .route("/api/kv/pair", put(store).delete(remove))
-        .route("/api/kv/increment", post(increment));
+        .route("/api/kv/increment", post(increment))
+        .route_layer(require(Scope::KvWrite));
     let routes = read.merge(change).route_layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT));
     routes.merge(transfer::routes())
 }

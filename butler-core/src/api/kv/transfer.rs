@@ -14,7 +14,9 @@ use serde::Deserialize;
 
 use crate::api::ApiState;
 use crate::api::admin::{Answer, query};
+use crate::api::auth::require;
 use crate::api::problem::Refusal;
+use crate::config::Scope;
 use crate::kv::Existing;
 
 /// How long a client may send nothing in the midst of an import.
@@ -23,8 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const LINES: &str = "application/x-ndjson";
 
 pub(super) fn routes() -> Router<ApiState> {
-    let read = Router::new().route("/api/kv/export", get(export));
-    let change = Router::new().route("/api/kv/import", post(import));
+    let read = Router::new().route("/api/kv/export", get(export)).route_layer(require(Scope::KvRead));
+    let change = Router::new().route("/api/kv/import", post(import)).route_layer(require(Scope::KvWrite));
     read.merge(change)
 }
 

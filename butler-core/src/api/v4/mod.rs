@@ -63,7 +63,8 @@ pub use self::messages::Messaging;
 pub(crate) use self::messages::NewRelicPoster;
 pub(crate) use self::outgoing::Remote;
 use super::ApiState;
-use crate::config::Endpoint;
+use super::auth::require_any;
+use crate::config::{Endpoint, Scope};
 
 /// How long a client may leave its connection idle, in words for it.
 const KEEP_ALIVE: &str = "timeout=72";
@@ -72,8 +73,9 @@ const KEEP_ALIVE: &str = "timeout=72";
 pub(super) fn routes(state: &ApiState) -> Router<ApiState> {
     let endpoints = state.services().endpoints;
     let limiter = Limiter::new(state.services().rate_limit, Arc::clone(state.clock())).map(Arc::new);
-    let mut routes = Routes { router: Router::new(), limiter };
+    let mut routes = Routes { router: Router::new(), limiter, to_see: &[], to_change: &[] };
     for endpoint in Endpoint::ALL.iter().filter(|endpoint| endpoints.has(**endpoint)) {
+        (routes.to_see, routes.to_change) = scopes(*endpoint);
         routes = match endpoint {
             Endpoint::ApiListEnabledEndpoints => system::endpoints(routes, endpoints),
             Endpoint::Base62ToBase16 => system::base62_to_base16(routes),
@@ -105,6 +107,25 @@ pub(super) fn routes(state: &ApiState) -> Router<ApiState> {
     routes.router.method_not_allowed_fallback(unknown).layer(middleware::map_response(keep_alive))
 }
 
+/// The scopes of which one is needed to see something at an endpoint, and to change something.
+fn scopes(endpoint: Endpoint) -> (&'static [Scope], &'static [Scope]) {
+    match endpoint {
+        Endpoint::KeyValueStore => (Scope::KvRead.alone(), Scope::KvWrite.alone()),
+        Endpoint::SenseStartTask => (Scope::Read.alone(), Scope::TasksStart.alone()),
+        Endpoint::CreateDir | Endpoint::CreateDirQvd | Endpoint::FileCopy | Endpoint::FileDelete | Endpoint::FileMove => {
+            (Scope::FilesWrite.alone(), Scope::FilesWrite.alone())
+        }
+        Endpoint::MqttPublishMessage | Endpoint::PostNewRelicEvent | Endpoint::PostNewRelicMetric | Endpoint::SlackPostMessage => {
+            (Scope::Messages.alone(), Scope::Messages.alone())
+        }
+        // Nothing is to be had here but by who may do something anyway.
+        Endpoint::ApiListEnabledEndpoints | Endpoint::Base62ToBase16 | Endpoint::Base16ToBase62 | Endpoint::ButlerPing => {
+            const ALL: &[Scope] = &Scope::ALL;
+            (ALL, ALL)
+        }
+    }
+}
+
 /// The answer to an address that is no endpoint, or to a method that it has not.
 pub(super) async fn unknown(request: Request) -> Response {
     answer::no_route(request.method().as_str(), &incoming::sent(request.uri()))
@@ -119,6 +140,10 @@ async fn keep_alive(mut response: Response) -> Response {
 struct Routes {
     router: Router<ApiState>,
     limiter: Option<Arc<Limiter>>,
+    /// One of these scopes is needed for a `GET`,
+    to_see: &'static [Scope],
+    /// and one of these for all else.
+    to_change: &'static [Scope],
 }
 
 impl Routes {
@@ -157,7 +182,8 @@ impl Routes {
             Method::DELETE => MethodFilter::DELETE,
             _ => MethodFilter::GET,
         };
-        let route = on(filter, handler).route_layer(from_fn_with_state(gate, input::pass));
+        let scopes = if *method == Method::GET { self.to_see } else { self.to_change };
+        let route = on(filter, handler).route_layer(from_fn_with_state(gate, input::pass)).route_layer(require_any(scopes));
         Self { router: self.router.route(path, route), ..self }
     }
 }
