@@ -320,7 +320,7 @@ mod tests {
         let world = World::new().await;
         let made = world.desk.add(world.hour(), "somebody").await.unwrap();
         let again = World { desk: SilenceDesk::open(Arc::clone(&world.store) as _, Arc::new(world.clock.clone())).await.unwrap(), ..world };
-        assert_eq!(again.desk.silences().all()[..], [made.clone()]);
+        assert_eq!(*again.desk.silences().all(), *std::slice::from_ref(&made));
         assert_eq!(again.told(&a_task_event()), [] as [&str; 0]);
         let ended = again.desk.end(&made.id).await.unwrap().unwrap();
         assert_eq!((ended.until, again.told(&a_task_event())), (again.clock.now(), vec!["a".to_owned(), "b".to_owned()]));
