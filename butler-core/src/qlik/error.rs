@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rustls::{AlertDescription, CertificateError};
 
+use super::trust::{Peer, explain_tls, refuses_us};
 use crate::event::SiteName;
 use crate::http_client::ClientError;
 use crate::tls;
@@ -129,6 +129,7 @@ pub enum QlikError {
     },
 }
 
+const REPOSITORY: Peer = Peer { name: "repository", port: 4242 };
 /// How many characters of a reply's body an error shows.
 const EXCERPT: usize = 300;
 
@@ -145,7 +146,7 @@ impl QlikError {
         // Without a connection nothing was sent. A repository may also refuse the client's certificate when the client is done with the handshake already.
         let sent = !error.is_connect();
         if let Some(fault) = tls::error_within(&error) {
-            let (why, remedy) = explain_tls(fault, root);
+            let (why, remedy) = explain_tls(fault, root, REPOSITORY);
             return Self::Certificate { request, why, remedy, sent: sent && !refuses_us(fault) };
         }
         if error.is_timeout() {
@@ -258,7 +259,7 @@ pub(super) fn excerpt(body: &[u8], key: &str) -> String {
     clean.trim().trim_matches('"').trim().to_owned()
 }
 
-fn quoted(body: &str) -> String {
+pub(super) fn quoted(body: &str) -> String {
     if body.is_empty() { String::new() } else { format!(" (`{body}`)") }
 }
 
@@ -277,13 +278,13 @@ fn is_start(request: &Request) -> bool {
 }
 
 /// Whether a connection that stood was cut.
-fn broke(error: &(dyn Error + 'static)) -> bool {
+pub(super) fn broke(error: &(dyn Error + 'static)) -> bool {
     use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     let cut = |error: &std::io::Error| matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof);
     error.downcast_ref::<std::io::Error>().is_some_and(cut) || error.source().is_some_and(broke)
 }
 
-fn innermost(error: &(dyn Error + 'static)) -> String {
+pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
     let mut deepest = error;
     while let Some(source) = deepest.source() {
         deepest = source;
@@ -291,68 +292,10 @@ fn innermost(error: &(dyn Error + 'static)) -> String {
     deepest.to_string()
 }
 
-/// What a TLS error means here, and what to do.
-fn explain_tls(error: &rustls::Error, root: Option<&PathBuf>) -> (String, String) {
-    use CertificateError as Cert;
-    let root = root.map_or_else(|| "root.pem".into(), |path| path.display().to_string());
-    let again = "export the certificates of this very site again from the QMC";
-    match error {
-        rustls::Error::InvalidCertificate(Cert::UnknownIssuer | Cert::BadSignature) => (
-            format!("the repository's certificate was not issued by the root in `{root}`"),
-            format!("{again}, or, if you accept any certificate, set `verify = false`"),
-        ),
-        rustls::Error::InvalidCertificate(Cert::NotValidForNameContext { presented, .. }) => (
-            format!(
-                "the repository's certificate is for other names: {}",
-                presented.iter().map(|name| tls::plain_name(name)).collect::<Vec<_>>().join(", ")
-            ),
-            "set `host` to one of these names, or, if you accept any certificate, set `verify = false`".into(),
-        ),
-        rustls::Error::InvalidCertificate(Cert::NotValidForName) => (
-            "the repository's certificate is for another name".into(),
-            "set `host` to the name that it was issued for, or, if you accept any certificate, set `verify = false`".into(),
-        ),
-        rustls::Error::InvalidCertificate(
-            Cert::Expired | Cert::ExpiredContext { .. } | Cert::NotValidYet | Cert::NotValidYetContext { .. },
-        ) => (
-            "the repository's certificate has expired or is not valid yet".into(),
-            format!("compare the clocks of both machines, renew the site's certificates, and {again}"),
-        ),
-        rustls::Error::InvalidCertificate(other) => {
-            (format!("the repository's certificate was not accepted: {other:?}"), format!("{again}, or set `verify = false`"))
-        }
-        rustls::Error::AlertReceived(alert) if refuses_us(error) => {
-            (format!("the repository refused our client certificate (TLS alert {alert:?})"), again.into())
-        }
-        rustls::Error::InvalidMessage(_) => {
-            ("what answers there does not speak TLS".into(), "check the port: the repository's is 4242".into())
-        }
-        other => (format!("the TLS handshake failed: {other}"), format!("check the port, and {again}")),
-    }
-}
-
-/// Whether the repository broke off the handshake because of the client's certificate.
-fn refuses_us(error: &rustls::Error) -> bool {
-    use AlertDescription as Alert;
-    let rustls::Error::AlertReceived(alert) = error else { return false };
-    matches!(
-        alert,
-        Alert::CertificateRequired
-            | Alert::BadCertificate
-            | Alert::UnsupportedCertificate
-            | Alert::CertificateRevoked
-            | Alert::CertificateExpired
-            | Alert::CertificateUnknown
-            | Alert::UnknownCA
-            | Alert::AccessDenied
-            | Alert::DecryptError
-            | Alert::NoCertificate
-            | Alert::HandshakeFailure
-    )
-}
-
 #[cfg(test)]
 mod tests {
+    use rustls::{AlertDescription, CertificateError};
+
     use super::*;
 
     fn request() -> Box<Request> {
@@ -365,7 +308,7 @@ mod tests {
         let request = request();
         let root = PathBuf::from("certs/root.pem");
         let certificate = |error: rustls::Error| {
-            let (why, remedy) = explain_tls(&error, Some(&root));
+            let (why, remedy) = explain_tls(&error, Some(&root), REPOSITORY);
             QlikError::Certificate { request: request.clone(), why, remedy, sent: false }
         };
         let body = excerpt(b"\"Forbidden\r\n\"", "key");

@@ -21,6 +21,7 @@ mod script_error;
 mod script_log;
 mod standing;
 pub mod start;
+mod trust;
 
 pub use changes::Subscription;
 pub use circuit::RepositoryState;
