@@ -414,7 +414,10 @@ pub(crate) struct Simulate {
     /// Where the repository listens; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:4242", value_name = "ADDRESS:PORT")]
     pub(crate) listen: std::net::SocketAddr,
-    /// One more name of this machine that the repository's certificate is to be for; may be given several times.
+    /// Where the engine listens; port 4747 of the repository's address if it is left out, or a free port if the repository takes one.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) engine: Option<std::net::SocketAddr>,
+    /// One more name of this machine that the certificate is to be for; may be given several times.
     #[arg(long = "name", value_name = "NAME")]
     pub(crate) names: Vec<String>,
     /// Folder for the certificates; made if it is not there. Those that are there are used again.

@@ -1,5 +1,6 @@
 //! `simulate`: a Qlik Sense site to point a Butler at.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use butler_core::event::TaskType;
@@ -16,6 +17,8 @@ use crate::{Exit, output};
 
 /// How long a task runs, at the longest.
 const LONGEST_RUN: Duration = Duration::from_secs(3);
+/// Where the engine of a real site listens.
+const ENGINE_PORT: u16 = 4747;
 /// What the site is called in the lines for `butler.toml`.
 const NAME: &str = "simulated";
 
@@ -30,8 +33,10 @@ pub(crate) async fn run(simulate: &Simulate) -> Result<(), Exit> {
     };
     let mut end = Signals::listen()?;
     let running = if simulate.every.is_zero() { LONGEST_RUN } else { LONGEST_RUN.min(simulate.every / 2) };
+    let beside = SocketAddr::new(simulate.listen.ip(), if simulate.listen.port() == 0 { 0 } else { ENGINE_PORT });
     let options = SiteOptions {
         listen: simulate.listen,
+        engine: simulate.engine.unwrap_or(beside),
         certificates: Some(simulate.certificates.clone()),
         names: simulate.names.clone(),
         pace: Pace::Live(Steps::lasting(running)),
@@ -56,7 +61,7 @@ fn state_fault(error: StateError) -> Exit {
 
 fn site_fault(error: SiteError) -> Exit {
     match error {
-        SiteError::Bind { .. } => Exit::unavailable(format!("{error} `--listen` names another address.")),
+        SiteError::Bind { .. } => Exit::unavailable(format!("{error} `--listen` and `--engine` name other addresses.")),
         SiteError::Certificates { .. } => Exit::unavailable(format!("{error}; `--certificates` names another folder")),
         SiteError::State(error) => state_fault(error),
         other => Exit::internal(other.to_string()),
@@ -65,8 +70,8 @@ fn site_fault(error: SiteError) -> Exit {
 
 fn introduce(site: &Site, simulate: &Simulate) {
     let folder = std::path::absolute(&simulate.certificates).unwrap_or_else(|_| simulate.certificates.clone());
-    let (address, udp, certificates) = (site.address(), simulate.udp, folder.display());
-    output::line(format!("simulated site ready: repository {address}, datagrams to {udp}, certificates {certificates}"));
+    let (address, engine, udp, certificates) = (site.address(), site.engine_address(), simulate.udp, folder.display());
+    output::line(format!("simulated site ready: repository {address}, engine {engine}, datagrams to {udp}, certificates {certificates}"));
     output::line("\nThese lines of butler.toml point a Butler at it:\n");
     for line in site.configuration(NAME, &folder).lines() {
         output::line(format!("    {line}"));

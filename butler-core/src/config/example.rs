@@ -74,6 +74,7 @@ mod tests {
                         notify_listen: Some(String::new()),
                         ..ReconcileConfig::default()
                     },
+                    engine: crate::config::EngineConfig { host: Some(String::new()), ..Default::default() },
                     ..SiteConfig::default()
                 },
             )]

@@ -12,6 +12,7 @@ mod access;
 #[cfg(feature = "qlik")]
 mod certificates;
 mod endpoints;
+mod engine;
 mod example;
 mod fault;
 #[cfg(feature = "files")]
@@ -36,6 +37,7 @@ mod values;
 
 pub use access::{AccessSettings, Anonymous, ApiTlsConfig, ApiTlsSettings, ConfiguredToken, TokenConfig};
 pub use endpoints::{Endpoint, EndpointsConfig};
+pub use engine::EngineConfig;
 pub use example::example;
 pub use issues::{Issue, Issues, Severity};
 pub use load::{Config, ConfigError};

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::access::{ApiTlsConfig, TokensConfig};
 use super::endpoints::EndpointsConfig;
+use super::engine::EngineConfig;
 #[cfg(feature = "files")]
 pub use super::files::{DirectoryPairConfig, FilesConfig};
 pub use super::kv::KvConfig;
@@ -63,6 +64,8 @@ pub struct SiteConfig {
     pub udp: Option<UdpConfig>,
     /// What no datagram told is read from the repository.
     pub reconcile: ReconcileConfig,
+    /// Where the engine is.
+    pub engine: EngineConfig,
 }
 
 /// `[sites.NAME.reconcile]`: execution results are read from the repository, so that what no datagram told is found. It needs certificates.
@@ -104,6 +107,7 @@ impl Default for SiteConfig {
             links: None,
             udp: None,
             reconcile: ReconcileConfig::default(),
+            engine: EngineConfig::default(),
         }
     }
 }

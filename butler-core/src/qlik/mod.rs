@@ -1,6 +1,6 @@
 //! Everything that talks to Qlik Sense.
 //!
-//! So far that is the repository (QRS), which knows tasks, apps, users and how executions went: [`RepositoryClient`] asks it, [`QlikError`] says
+//! That is the repository (QRS), which knows tasks, apps, users and how executions went, and the [`engine`], which has the apps open. [`RepositoryClient`] asks the repository, [`QlikError`] says
 //! why an answer could not be had. `client` is how one question is asked, `lookup`, `executions`, `changes` and `script_log` are the questions, `map` makes
 //! facts of the replies, `script_error` finds in a script log why the reload failed, `circuit` knows whether the repository answers at all, and [`start`]
 //! starts tasks on somebody's word.
@@ -9,6 +9,7 @@ mod ask;
 mod changes;
 mod circuit;
 mod client;
+pub mod engine;
 mod error;
 mod executions;
 #[cfg(all(test, feature = "testkit"))]

@@ -69,6 +69,7 @@ async fn its_lines_are_a_whole_configuration() {
     let config = Config::from_toml(&text.join("\n"), world.folder()).unwrap();
     let simulated = &config.sites["simulated"];
     assert_eq!(format!("{}:{}", simulated.host, simulated.port), site.address("repository"));
+    assert_eq!(format!("{}:{}", simulated.host, simulated.engine.port), site.address("engine"));
     assert_eq!(simulated.certificates.as_deref(), Some(world.path("simulated-certs").as_path()));
     assert_eq!(config.udp.map(|udp| udp.listen).as_deref(), Some("127.0.0.1:12345"));
 }

@@ -2,6 +2,8 @@
 
 mod access;
 mod address;
+#[cfg(feature = "qlik")]
+mod engine;
 #[cfg(feature = "files")]
 mod files;
 mod kv;
@@ -46,6 +48,9 @@ pub struct Settings {
     /// The repositories that can be asked, one for each site that has certificates.
     #[cfg(feature = "qlik")]
     pub repositories: Vec<crate::qlik::RepositorySettings>,
+    /// The engines of these sites.
+    #[cfg(feature = "qlik")]
+    pub engines: Vec<crate::qlik::engine::EngineSettings>,
     /// How the results of these are read, where they are. None says where datagrams come in: that is known once it is listened.
     #[cfg(feature = "qlik")]
     pub polls: Vec<crate::source::qrs_poll::QrsPollSettings>,
@@ -175,6 +180,8 @@ impl Config {
             plan,
             #[cfg(feature = "qlik")]
             repositories: sites.repositories,
+            #[cfg(feature = "qlik")]
+            engines: sites.engines,
             #[cfg(feature = "qlik")]
             polls,
             udp,

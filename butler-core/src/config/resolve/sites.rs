@@ -21,6 +21,8 @@ pub(super) struct Sites {
     #[cfg(feature = "qlik")]
     pub(super) repositories: Vec<crate::qlik::RepositorySettings>,
     #[cfg(feature = "qlik")]
+    pub(super) engines: Vec<crate::qlik::engine::EngineSettings>,
+    #[cfg(feature = "qlik")]
     pub(super) polls: Vec<crate::source::qrs_poll::QrsPollSettings>,
 }
 
@@ -81,8 +83,10 @@ fn time_zone(site: &SiteConfig, issues: &mut Issues) -> TimeZone {
 
 #[cfg(feature = "qlik")]
 fn repository(config: &Config, name: &str, (site, zone): (&SiteConfig, &TimeZone), sites: &mut Sites, issues: &mut Issues) {
+    super::engine::check(&site.engine, issues);
     let poll = super::reconcile::resolve(config, name, (site, zone), issues);
     let Some(files) = super::super::certificates::find(config, site, issues) else { return };
+    sites.engines.push(super::engine::settings(name, site, &files));
     sites.repositories.push(crate::qlik::RepositorySettings {
         site: name.into(),
         host: site.host.clone(),

@@ -17,7 +17,7 @@ use super::filter::StartFilter;
 use super::find::{AGAIN, Finder, Found, FoundTask, hold_back, is_outage, unavailable};
 use super::list::ListedTask;
 use super::report::{Selection, StartOutcome, StartReport, TaskReport};
-use super::request::{Pair, StartRequest};
+use super::request::{Pair, Selector, StartRequest, task_id};
 use crate::clock::{Clock, Deadline};
 use crate::event::SiteName;
 use crate::store::{If, KvStore, PutOutcome};
@@ -92,6 +92,18 @@ impl Starter {
         told.await.unwrap_or(Err(StartError::BrokenOff))
     }
 
+    /// Starts tasks that follow from something else, such as the end of a reload: by their ids, without a look at the filter or at the tasks. One that does not exist, or could not be
+    /// started, is in the report and the log.
+    ///
+    /// # Errors
+    /// [`StartError::UnknownSite`]: no task was started.
+    ///
+    /// # Cancellation
+    /// Dropping the future gives up what has not been started yet.
+    pub async fn follow_up(&self, site: &SiteName, tasks: &[String]) -> Result<StartReport, StartError> {
+        self.inner.follow_up(site, tasks).await
+    }
+
     /// The tasks of a site, or of all sites, in the order of their names.
     ///
     /// # Errors
@@ -137,6 +149,22 @@ impl Inner {
         // The client sends a few at a time, more or less in this order.
         let outcomes = join_all(wanted.iter().map(|id| self.start_one(client, *id, until))).await;
         let report = report(client, found, &wanted.into_iter().zip(outcomes).collect());
+        tell(&report);
+        Ok(report)
+    }
+
+    async fn follow_up(&self, site: &SiteName, tasks: &[String]) -> Result<StartReport, StartError> {
+        let client = self.client(Some(site))?;
+        let until = Deadline::after(&*self.clock, self.settings.retry_for);
+        let start = async |id: &String| {
+            let outcome = match task_id(id) {
+                Some(task) => self.start_one(client, task, until).await,
+                None => StartOutcome::InvalidId,
+            };
+            let task = TaskReport { id: id.clone(), name: None, outcome };
+            Selection { by: Selector::Task(id.clone()), denied: false, error: None, tasks: vec![task] }
+        };
+        let report = StartReport { site: site.clone(), selections: join_all(tasks.iter().map(start)).await };
         tell(&report);
         Ok(report)
     }

@@ -96,14 +96,19 @@ fn check(shared: &Shared, query: &Query, headers: &HeaderMap, asked: &SiteReques
     if query.has_gaps {
         return Err(Reply::text(400, MISSING));
     }
-    let Some((directory, id)) = asked.user.as_deref().and_then(user_of) else { return Err(Reply::text(403, FORBIDDEN)) };
+    on_behalf_of(shared, asked.user.as_deref()).map(drop).map_err(|why| Reply::text(403, why))
+}
+
+/// Directory and id of the user on whose behalf something is asked, or why it may not be asked.
+pub(super) fn on_behalf_of<'a>(shared: &Shared, header: Option<&'a str>) -> Result<(&'a str, &'a str), &'static str> {
+    let (directory, id) = header.and_then(user_of).ok_or(FORBIDDEN)?;
     let state = shared.state();
     let same = |a: &str, b: &str| a.to_lowercase() == b.to_lowercase();
     let known = state.users.iter().find(|user| same(&user.directory, directory) && same(&user.user_id, id));
     match known {
-        Some(user) if user.inactive => Err(Reply::text(403, INACTIVE)),
-        Some(user) if !user.blacklisted => Ok(()),
-        _ => Err(Reply::text(403, FORBIDDEN)),
+        Some(user) if user.inactive => Err(INACTIVE),
+        Some(user) if !user.blacklisted => Ok((directory, id)),
+        _ => Err(FORBIDDEN),
     }
 }
 

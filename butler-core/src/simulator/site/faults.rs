@@ -30,7 +30,7 @@ pub enum Fault {
 /// Which requests a fault happens to.
 ///
 /// A text is a path below `/qrs/`, without a query, in which a `*` stands for any part between slashes: `task/full`, `reloadtask/*`,
-/// `reloadtask/*/scriptlog`. A `*` by itself stands for every path.
+/// `reloadtask/*/scriptlog`. A `*` by itself stands for every path. Faults of the engine are set the same way, at the name of a method.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct On {
     path: String,
@@ -77,19 +77,25 @@ pub(super) fn fits(pattern: &str, path: &str) -> bool {
 }
 
 /// The faults that are set.
-#[derive(Debug, Default)]
-pub(super) struct Faults(Mutex<Vec<Rule>>);
+#[derive(Debug)]
+pub(super) struct Faults<F = Fault>(Mutex<Vec<Rule<F>>>);
 
 #[derive(Debug)]
-struct Rule {
+struct Rule<F> {
     on: On,
-    fault: Fault,
+    fault: F,
     asked: usize,
     happened: usize,
 }
 
-impl Faults {
-    pub(super) fn add(&self, on: On, fault: Fault) {
+impl<F> Default for Faults<F> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<F: Clone> Faults<F> {
+    pub(super) fn add(&self, on: On, fault: F) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Rule { on, fault, asked: 0, happened: 0 });
     }
 
@@ -98,9 +104,9 @@ impl Faults {
     }
 
     /// What happens to a request for this path, in the order in which it was set.
-    pub(super) fn of(&self, path: &str) -> Vec<Fault> {
+    pub(super) fn of(&self, path: &str) -> Vec<F> {
         let mut rules = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let happens = |rule: &mut Rule| {
+        let happens = |rule: &mut Rule<F>| {
             if !fits(&rule.on.path, path) {
                 return None;
             }

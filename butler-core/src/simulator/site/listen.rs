@@ -11,17 +11,25 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use super::answer::answer;
+use super::engine;
 use super::fuse::{Fuse, Fused};
 use super::shared::Shared;
 
-pub(super) async fn serve(listener: TcpListener, acceptor: TlsAcceptor, shared: Arc<Shared>) {
+/// What listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Service {
+    Repository,
+    Engine,
+}
+
+pub(super) async fn serve(service: Service, listener: TcpListener, acceptor: TlsAcceptor, shared: Arc<Shared>) {
     // Connections end with the server: the set aborts what it holds.
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
         match listener.accept().await {
             Ok((tcp, _)) => {
-                connections.spawn(connection(tcp, acceptor.clone(), Arc::clone(&shared)));
+                connections.spawn(connection(service, tcp, acceptor.clone(), Arc::clone(&shared)));
             }
             // One that broke before it was taken, or no descriptors left: that passes, but not by a clock that a test moves.
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
@@ -29,7 +37,7 @@ pub(super) async fn serve(listener: TcpListener, acceptor: TlsAcceptor, shared: 
     }
 }
 
-async fn connection(tcp: TcpStream, acceptor: TlsAcceptor, shared: Arc<Shared>) {
+async fn connection(service: Service, tcp: TcpStream, acceptor: TlsAcceptor, shared: Arc<Shared>) {
     // Answers are small and are wanted at once; without it they are only later.
     let _ = tcp.set_nodelay(true);
     let fuse = Fuse::default();
@@ -43,6 +51,9 @@ async fn connection(tcp: TcpStream, acceptor: TlsAcceptor, shared: Arc<Shared>) 
     let exchange = async {
         // A client that is refused, or goes away, is none of our business.
         let Ok(stream) = acceptor.accept(stream).await else { return };
+        if service == Service::Engine {
+            return engine::serve(stream, &shared, &fuse).await;
+        }
         let service = service_fn(|request| answer(&shared, &fuse, request));
         let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
     };

@@ -1,4 +1,4 @@
-//! A simulated Qlik Sense site: a repository with client certificates, a scheduler that runs tasks, and the log appender that tells of their end.
+//! A simulated Qlik Sense site: a repository and an engine with client certificates, a scheduler that runs tasks, and the log appender that tells of their end.
 //!
 //! ```no_run
 //! use butler_core::simulator::site::{Fault, Outcome, Site, SiteOptions, SiteState};
@@ -24,6 +24,8 @@
 mod answer;
 mod certificates;
 mod collection;
+mod content;
+mod engine;
 mod error;
 mod execution;
 mod faults;
@@ -45,6 +47,8 @@ mod state;
 mod state_file;
 mod subscriptions;
 
+pub use content::{AppContent, AppObject, DataConnection, Lineage};
+pub use engine::{EngineCall, EngineFault, EngineNotice, EngineSessions};
 pub use error::{RunError, SiteError, StateError};
 pub use execution::{Execution, Run};
 pub use faults::{Fault, On};

@@ -238,12 +238,12 @@ impl Running {
     }
 }
 
-fn zone(state: &SiteState) -> TimeZone {
+pub(super) fn zone(state: &SiteState) -> TimeZone {
     // That the name is one was checked at the start; whoever has changed it since gets UTC.
     state.time_zone.as_ref().map_or_else(TimeZone::system, |name| TimeZone::get(name).unwrap_or(TimeZone::UTC))
 }
 
-async fn send(datagram: &[u8], to: SocketAddr) -> std::io::Result<()> {
+pub(super) async fn send(datagram: &[u8], to: SocketAddr) -> std::io::Result<()> {
     let any: SocketAddr = if to.is_ipv4() { (Ipv4Addr::UNSPECIFIED, 0).into() } else { (Ipv6Addr::UNSPECIFIED, 0).into() };
     UdpSocket::bind(any).await?.send_to(datagram, to).await.map(drop)
 }

@@ -17,7 +17,7 @@ use super::certificates::{Certificates, names};
 use super::error::{RunError, SiteError};
 use super::execution::{Execution, Run};
 use super::faults::{Fault, On, fits};
-use super::listen;
+use super::listen::{self, Service};
 use super::outcome::Outcome;
 use super::pace::Pace;
 use super::requests::SiteRequest;
@@ -32,6 +32,8 @@ use crate::event::ExecutionStatus;
 pub struct SiteOptions {
     /// Where the repository listens; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Where the engine listens; port 0 takes a free one.
+    pub engine: SocketAddr,
     /// The folder that keeps the certificates: those that are there are used again, so that a Butler need not be told of new ones. Without a folder
     /// new ones are made, and [`Site::write_certificates`] writes what a Butler needs of them.
     pub certificates: Option<PathBuf>,
@@ -49,6 +51,7 @@ impl Default for SiteOptions {
     fn default() -> Self {
         Self {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            engine: (Ipv4Addr::LOCALHOST, 0).into(),
             certificates: None,
             names: Vec::new(),
             pace: Pace::default(),
@@ -62,9 +65,10 @@ impl Default for SiteOptions {
 #[derive(Debug)]
 pub struct Site {
     address: SocketAddr,
+    pub(super) engine: SocketAddr,
     certificates: Certificates,
-    shared: Arc<Shared>,
-    server: AbortHandle,
+    pub(super) shared: Arc<Shared>,
+    servers: [AbortHandle; 2],
 }
 
 impl Site {
@@ -80,12 +84,13 @@ impl Site {
             None => Certificates::generate(&state.node, &names).map_err(SiteError::Generate)?,
         };
         let acceptor = TlsAcceptor::from(Arc::new(certificates.server_config()?));
-        let bind = |why| SiteError::Bind { address: options.listen, why };
-        let listener = TcpListener::bind(options.listen).await.map_err(bind)?;
-        let address = listener.local_addr().map_err(bind)?;
+        let (repository, address) = bind(options.listen).await?;
+        let (engine, engine_address) = bind(options.engine).await?;
         let shared = Arc::new(Shared::new(state, options.clock, options.pace, options.datagrams_to));
-        let server = tokio::spawn(listen::serve(listener, acceptor, Arc::clone(&shared))).abort_handle();
-        Ok(Self { address, certificates, shared, server })
+        let servers = [(Service::Repository, repository), (Service::Engine, engine)].map(|(service, listener)| {
+            tokio::spawn(listen::serve(service, listener, acceptor.clone(), Arc::clone(&shared))).abort_handle()
+        });
+        Ok(Self { address, engine: engine_address, certificates, shared, servers })
     }
 
     /// Where the repository listens.
@@ -112,7 +117,8 @@ impl Site {
         let mut lines = format!("[sites.{}]\n", if is_bare(name) { name.to_owned() } else { text(name) });
         let (host, port, folder) = (text(&host), self.address.port(), text(&folder.display().to_string()));
         // Writing to a text can't fail.
-        let _ = write!(lines, "host = {host}\nport = {port}\ncertificates = {folder}\n");
+        let engine = self.engine.port();
+        let _ = write!(lines, "host = {host}\nport = {port}\ncertificates = {folder}\nengine.port = {engine}\n");
         lines
     }
 
@@ -264,9 +270,16 @@ impl Site {
 
 impl Drop for Site {
     fn drop(&mut self) {
-        self.server.abort();
+        self.servers.iter().for_each(AbortHandle::abort);
         self.shared.end();
     }
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), SiteError> {
+    let fault = |why| SiteError::Bind { address, why };
+    let listener = TcpListener::bind(address).await.map_err(fault)?;
+    let address = listener.local_addr().map_err(fault)?;
+    Ok((listener, address))
 }
 
 fn is_bare(name: &str) -> bool {

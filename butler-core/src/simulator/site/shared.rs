@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinSet;
 
+use super::engine::Engine;
 use super::execution::Execution;
 use super::faults::Faults;
 use super::pace::Pace;
@@ -27,6 +28,7 @@ pub(super) struct Shared {
     pub(super) requests: Kept<SiteRequest>,
     pub(super) down: watch::Sender<bool>,
     pub(super) shapes: Shapes,
+    pub(super) engine: Engine,
     /// Executions that have ended.
     pub(super) ended: broadcast::Sender<Execution>,
     state: Mutex<SiteState>,
@@ -48,6 +50,7 @@ impl Shared {
             requests: Kept::default(),
             down: watch::Sender::new(false),
             shapes: Shapes::default(),
+            engine: Engine::default(),
             ended: broadcast::Sender::new(REMEMBERED),
             state: Mutex::new(state),
             datagrams_to: Mutex::new(datagrams_to),

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::content::AppContent;
 use super::outcome::Outcome;
 use crate::event::{ExecutionStatus, TaskType};
 
@@ -151,6 +152,8 @@ pub struct App {
     /// The last reload that succeeded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_reload: Option<Timestamp>,
+    /// What the engine shows of it.
+    pub content: AppContent,
 }
 
 /// A task.

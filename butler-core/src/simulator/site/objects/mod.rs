@@ -9,6 +9,7 @@ mod user;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+pub(super) use self::parts::date;
 use super::state::SiteState;
 
 /// A state at a moment.

@@ -13,7 +13,7 @@ pub(super) const NO_DATE: &str = "1753-01-01T00:00:00.000Z";
 pub(super) const CREATED: &str = "2023-02-02T09:11:26.744Z";
 
 /// A date, or the one that stands for none.
-pub(super) fn date(at: Option<Timestamp>) -> String {
+pub(in super::super) fn date(at: Option<Timestamp>) -> String {
     at.map_or_else(|| NO_DATE.to_owned(), |at| at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string())
 }
 
