@@ -76,7 +76,7 @@ impl From<StartError> for Exit {
         match error {
             StartError::Config(error) => error.into(),
             StartError::Store(_) | StartError::Source(_) | StartError::Api(_) => Self::unavailable(error.to_string()),
-            StartError::Qlik(_) | StartError::NotInThisBuild(_) => Self::configuration(error.to_string()),
+            StartError::Qlik(_) | StartError::Engine(_) | StartError::NotInThisBuild(_) => Self::configuration(error.to_string()),
             other => Self::internal(other.to_string()),
         }
     }

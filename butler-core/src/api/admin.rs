@@ -63,7 +63,7 @@ pub(super) fn routes() -> Router<ApiState> {
         .merge(super::stream::routes())
         .merge(super::tokens::routes());
     #[cfg(feature = "qlik")]
-    let routes = routes.merge(super::tasks::routes());
+    let routes = routes.merge(super::tasks::routes()).merge(super::apps::routes());
     routes.method_not_allowed_fallback(async || Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "this can't be asked in this way"))
 }
 

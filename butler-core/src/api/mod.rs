@@ -20,6 +20,9 @@
 //! | `GET /api/silences` | what nobody is told of for a while; `ended=true` for those that are over too ([`Silence`](crate::pipeline::Silence)) |
 //! | `POST /api/silences` | makes one ([`NewSilence`](crate::pipeline::NewSilence)) |
 //! | `DELETE /api/silences/ID` | ends one |
+//! | `GET /api/apps` | the apps of `site`, as its engine lists them ([`AppSummary`](crate::qlik::engine::AppSummary)) |
+//! | `GET /api/apps/ID/dump` | everything that an app is made of but its data |
+//! | `POST /api/apps/reload` | begins to reload an app: [`ReloadRequest`](crate::qlik::engine::ReloadRequest) in; `202` once it is open |
 //! | `GET /api/tasks` | the tasks of all sites, or of `site`, and whether they may be started ([`ListedTask`](crate::qlik::start::ListedTask)) |
 //! | `POST /api/tasks/start` | starts tasks: [`StartRequest`](crate::qlik::start::StartRequest) in, [`StartReport`](crate::qlik::start::StartReport) out |
 //! | `GET /api/tokens` | the tokens, without what is secret about them ([`ListedToken`](answers::ListedToken)) |
@@ -27,7 +30,7 @@
 //! | `DELETE /api/tokens/NAME` | revokes a token |
 //! | `/api/kv/...` | the pairs that load scripts keep: see [`kv`] |
 //!
-//! A request has thirty seconds in all and 16 KiB for its body; those about tasks three minutes and 1 MiB.
+//! A request has thirty seconds in all and 16 KiB for its body; those about tasks and apps three minutes and 1 MiB.
 //!
 //! `state` may also be `orphaned`: pending, of a sink that is no longer configured. Whatever fails is answered with a [`Problem`](answers::Problem).
 //!
@@ -68,6 +71,8 @@
 mod about;
 mod admin;
 pub mod answers;
+#[cfg(feature = "qlik")]
+mod apps;
 mod auth;
 mod connections;
 mod conversation;

@@ -11,7 +11,7 @@ use crate::config::{Config, EndpointsConfig};
 use crate::kv::{KeyValues, KvSettings};
 use crate::pipeline::{Health, Plan, SilenceDesk};
 #[cfg(feature = "qlik")]
-use crate::qlik::start::Starter;
+use crate::qlik::{engine::Apps, start::Starter};
 #[cfg(feature = "mqtt")]
 use crate::source::mqtt_in::MqttPublisher;
 use crate::source::{IntakeCounters, Stop};
@@ -73,6 +73,9 @@ pub struct ApiServices {
     /// Starts tasks.
     #[cfg(feature = "qlik")]
     pub starter: Option<Arc<Starter>>,
+    /// Lists, dumps and reloads apps.
+    #[cfg(feature = "qlik")]
+    pub apps: Option<Arc<Apps>>,
 }
 
 impl ApiState {
@@ -91,6 +94,11 @@ impl ApiState {
     #[cfg(feature = "qlik")]
     pub(super) fn starter(&self) -> Option<&Starter> {
         self.services().starter.as_deref()
+    }
+
+    #[cfg(feature = "qlik")]
+    pub(super) fn apps(&self) -> Option<&Apps> {
+        self.services().apps.as_deref()
     }
 
     pub(super) fn store(&self) -> &dyn Store {

@@ -24,6 +24,8 @@ use crate::source::udp::{UdpSettings, UdpSource};
 use crate::source::{EventSource, Intake, SourceError};
 use crate::store::{Journal, PrunePolicy, Store, StoreError};
 
+#[cfg(feature = "qlik")]
+mod apps;
 #[cfg(feature = "files")]
 mod files;
 mod sources;
@@ -50,6 +52,8 @@ pub struct Butler {
     starter: Arc<crate::qlik::start::Starter>,
     #[cfg(feature = "files")]
     files: Arc<crate::files::Files>,
+    #[cfg(feature = "qlik")]
+    apps: Arc<crate::qlik::engine::Apps>,
     #[cfg(feature = "api")]
     api: Option<ApiTask>,
 }
@@ -107,6 +111,10 @@ pub enum StartError {
     #[cfg(feature = "qlik")]
     #[error(transparent)]
     Qlik(#[from] crate::qlik::QlikError),
+    /// The client of a site's engine can't be made.
+    #[cfg(feature = "qlik")]
+    #[error(transparent)]
+    Engine(#[from] crate::qlik::engine::EngineError),
     /// An enricher was given for a site that the configuration does not have.
     #[error("there is an enricher for the site `{0}`, but no such site in the configuration")]
     NoSuchSite(SiteName),
@@ -183,6 +191,13 @@ impl Butler {
         &self.files
     }
 
+    /// Lists, dumps and reloads apps.
+    #[cfg(feature = "qlik")]
+    #[must_use]
+    pub fn apps(&self) -> &Arc<crate::qlik::engine::Apps> {
+        &self.apps
+    }
+
     /// What is listened on: a name (`udp`, `api`) and the address.
     #[must_use]
     pub fn bound(&self) -> &[(String, String)] {
@@ -233,6 +248,9 @@ impl Butler {
             () = self.files.close() => {}
             () = clock.sleep(deadline.left(&*clock)) => late.push("work with files"),
         }
+        // No request can begin one any more. What the engine does with those that it is not done with is said in the log.
+        #[cfg(feature = "qlik")]
+        self.apps.shutdown(deadline.left(&*clock)).await;
         if late.is_empty() { Ok(()) } else { Err(ShutdownError { late, grace }) }
     }
 }
@@ -349,6 +367,8 @@ impl Builder {
             let starts = std::mem::take(&mut settings.starts);
             Arc::new(crate::qlik::start::Starter::new(clients, starts, Arc::clone(&store) as _, Arc::clone(&clock)))
         };
+        #[cfg(feature = "qlik")]
+        let apps = apps::apps(std::mem::take(&mut settings.engines), &starter, &clock)?;
         // Last of all: what it says is that everything else hears.
         #[cfg(feature = "mqtt")]
         let mqtt = match settings.mqtt.take() {
@@ -396,6 +416,8 @@ impl Builder {
                 mqtt: mqtt.clone(),
                 #[cfg(feature = "qlik")]
                 starter: Some(Arc::clone(&starter)),
+                #[cfg(feature = "qlik")]
+                apps: Some(Arc::clone(&apps)),
             };
             let state = api::ApiState::new(api::ApiParts {
                 store: Arc::clone(&store),
@@ -422,6 +444,8 @@ impl Builder {
             starter,
             #[cfg(feature = "files")]
             files,
+            #[cfg(feature = "qlik")]
+            apps,
             #[cfg(feature = "api")]
             api,
         })

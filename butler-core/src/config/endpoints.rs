@@ -63,6 +63,9 @@ endpoints! {
     MqttPublishMessage mqtt_publish_message "mqttPublishMessage" true "Publishing over MQTT.",
     PostNewRelicMetric post_new_relic_metric "postNewRelicMetric" true "Metrics for New Relic.",
     PostNewRelicEvent post_new_relic_event "postNewRelicEvent" true "Events for New Relic.",
+    SenseAppReload sense_app_reload "senseAppReload" true "Reloading apps.",
+    SenseAppDump sense_app_dump "senseAppDump" true "Dumps of apps.",
+    SenseListApps sense_list_apps "senseListApps" true "The list of apps.",
     SenseStartTask sense_start_task "senseStartTask" true "Starting tasks.",
     SlackPostMessage slack_post_message "slackPostMessage" true "Messages for Slack.",
 }

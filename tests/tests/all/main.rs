@@ -1,5 +1,6 @@
 //! The whole program as a process.
 
+mod apps;
 mod archive;
 mod chaos;
 mod command_deliveries;

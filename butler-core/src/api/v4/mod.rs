@@ -10,6 +10,11 @@
 //! Each endpoint can be switched off with `[api.endpoints]`; then it is answered as any unknown address is.
 
 mod answer;
+#[cfg(feature = "qlik")]
+mod apps;
+#[cfg(test)]
+#[cfg(all(feature = "qlik", feature = "testkit"))]
+mod apps_tests;
 mod document;
 #[cfg(feature = "files")]
 mod files;
@@ -97,6 +102,12 @@ pub(super) fn routes(state: &ApiState) -> Router<ApiState> {
             Endpoint::PostNewRelicEvent => messages::new_relic_event(routes),
             Endpoint::PostNewRelicMetric => messages::new_relic_metric(routes),
             #[cfg(feature = "qlik")]
+            Endpoint::SenseAppReload => apps::reload(routes),
+            #[cfg(feature = "qlik")]
+            Endpoint::SenseAppDump => apps::dump(routes),
+            #[cfg(feature = "qlik")]
+            Endpoint::SenseListApps => apps::list(routes),
+            #[cfg(feature = "qlik")]
             Endpoint::SenseStartTask => start_task::routes(routes),
             Endpoint::SlackPostMessage => messages::slack(routes),
             // Not part of this build.
@@ -111,7 +122,9 @@ pub(super) fn routes(state: &ApiState) -> Router<ApiState> {
 fn scopes(endpoint: Endpoint) -> (&'static [Scope], &'static [Scope]) {
     match endpoint {
         Endpoint::KeyValueStore => (Scope::KvRead.alone(), Scope::KvWrite.alone()),
-        Endpoint::SenseStartTask => (Scope::Read.alone(), Scope::TasksStart.alone()),
+        Endpoint::SenseAppReload | Endpoint::SenseAppDump | Endpoint::SenseListApps | Endpoint::SenseStartTask => {
+            (Scope::Read.alone(), Scope::TasksStart.alone())
+        }
         Endpoint::CreateDir | Endpoint::CreateDirQvd | Endpoint::FileCopy | Endpoint::FileDelete | Endpoint::FileMove => {
             (Scope::FilesWrite.alone(), Scope::FilesWrite.alone())
         }
