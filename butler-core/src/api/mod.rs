@@ -82,6 +82,7 @@ mod guard;
 pub mod kv;
 mod log;
 mod metrics;
+mod page;
 mod problem;
 mod server;
 mod silences;

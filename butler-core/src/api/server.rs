@@ -101,11 +101,18 @@ impl Server {
         self.address
     }
 
+    /// Where it is reached, as the start of a URL.
+    fn origin(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+
     /// Serves until it is told to stop, then lets the requests under way end, for as long as [`Limits::drain`] says.
     ///
     /// # Cancellation
     /// Dropping the future ends every connection at once.
     pub async fn serve(self, state: ApiState, stop: Stop) {
+        let origin = self.origin();
         let Self { listener, address, access, limits, networks, tls } = self;
         let connections = Connections::new(limits);
         // What runs beside and every connection end with the server: the sets abort what they hold.
@@ -116,7 +123,7 @@ impl Server {
         if let Some(tls) = &tls {
             beside.spawn(Arc::clone(tls).watch());
         }
-        let app = app(state, access, &connections);
+        let app = app(state, access, &connections, &origin);
         let ending = GracefulShutdown::new();
         let mut tasks = JoinSet::new();
         loop {
@@ -173,9 +180,9 @@ fn admits(networks: Option<&[IpNet]>, client: Option<IpAddr>) -> bool {
     client.is_some_and(|client| client.is_loopback() || networks.iter().any(|network| network.contains(&client)))
 }
 
-fn app(state: ApiState, access: Access, connections: &Arc<Connections>) -> Router {
+fn app(state: ApiState, access: Access, connections: &Arc<Connections>, origin: &str) -> Router {
     let admin = admin::routes().layer(axum::middleware::map_response(harden));
-    let all = admin.merge(v4::routes(&state)).fallback(unknown);
+    let all = admin.merge(v4::routes(&state, origin)).fallback(unknown);
     let all = all.layer(Extension(access.clone())).layer(Extension(Arc::clone(connections)));
     all.layer(axum::middleware::from_fn_with_state(access, front::pass)).with_state(state)
 }

@@ -1,5 +1,6 @@
 //! What `/v4` answers, to the letter: types, members and texts that load scripts know.
 
+use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -15,6 +16,11 @@ pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {
         Ok(text) => (status, [(CONTENT_TYPE, JSON)], text).into_response(),
         Err(error) => Fault::internal("The answer can't be written", &error).into_response(),
     }
+}
+
+/// JSON that was written before.
+pub(super) fn json_text(text: Bytes) -> Response {
+    ([(CONTENT_TYPE, JSON)], text).into_response()
 }
 
 /// JSON that is declared as text: so some endpoints always did, and scripts parse it themselves.

@@ -47,6 +47,23 @@ impl Operation {
     }
 }
 
+/// The document as it is published by a server at `origin` that has these operations, and no others.
+pub(super) fn published(operations: &[(Method, &str)], origin: &str) -> Value {
+    let has = |path: &str, method: &str| operations.iter().any(|(had, at)| *at == path && had.as_str().eq_ignore_ascii_case(method));
+    let mut document = DOCUMENT.clone();
+    document["info"]["version"] = env!("CARGO_PKG_VERSION").into();
+    document["servers"] = json!([{ "url": origin }]);
+    if let Some(paths) = document["paths"].as_object_mut() {
+        for (path, item) in paths.iter_mut() {
+            if let Some(item) = item.as_object_mut() {
+                item.retain(|method, _| has(path, method));
+            }
+        }
+        paths.retain(|_, item| item.as_object().is_some_and(|item| !item.is_empty()));
+    }
+    document
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -16,6 +16,10 @@ mod apps;
 #[cfg(all(feature = "qlik", feature = "testkit"))]
 mod apps_tests;
 mod document;
+mod documentation;
+#[cfg(test)]
+#[cfg(feature = "testkit")]
+mod documentation_tests;
 #[cfg(feature = "files")]
 mod files;
 #[cfg(test)]
@@ -75,10 +79,11 @@ use crate::config::{Endpoint, Scope};
 const KEEP_ALIVE: &str = "timeout=72";
 
 /// Every endpoint that is switched on, and the answer to everything that is none.
-pub(super) fn routes(state: &ApiState) -> Router<ApiState> {
+/// The documentation says that they are reached at `origin`, such as `http://127.0.0.1:8080`.
+pub(super) fn routes(state: &ApiState, origin: &str) -> Router<ApiState> {
     let endpoints = state.services().endpoints;
     let limiter = Limiter::new(state.services().rate_limit, Arc::clone(state.clock())).map(Arc::new);
-    let mut routes = Routes { router: Router::new(), limiter, to_see: &[], to_change: &[] };
+    let mut routes = Routes { router: Router::new(), limiter, documented: Vec::new(), to_see: &[], to_change: &[] };
     for endpoint in Endpoint::ALL.iter().filter(|endpoint| endpoints.has(**endpoint)) {
         (routes.to_see, routes.to_change) = scopes(*endpoint);
         routes = match endpoint {
@@ -115,6 +120,7 @@ pub(super) fn routes(state: &ApiState) -> Router<ApiState> {
             _ => routes,
         };
     }
+    let routes = documentation::routes(routes, origin);
     routes.router.method_not_allowed_fallback(unknown).layer(middleware::map_response(keep_alive))
 }
 
@@ -157,6 +163,8 @@ struct Routes {
     to_see: &'static [Scope],
     /// and one of these for all else.
     to_change: &'static [Scope],
+    /// Which of the operations of the document there are.
+    documented: Vec<(Method, &'static str)>,
 }
 
 impl Routes {
@@ -177,10 +185,17 @@ impl Routes {
         self.at(&Method::POST, path, path, handler, None)
     }
 
+    /// A page about the endpoints, of which the document says nothing.
+    fn page<T: 'static>(self, path: &'static str, handler: impl Handler<T, ApiState>) -> Self {
+        let gate = Gate { body: None, query: None, missing_body: None, limiter: self.limiter.clone() };
+        let route = on(MethodFilter::GET, handler).route_layer(from_fn_with_state(gate, input::pass));
+        Self { router: self.router.route(path, route), ..self }
+    }
+
     /// An endpoint at `path`, which the published document describes as `documented`. `missing_body` is what it takes a missing body for; without, one has to be there if the
     /// document says that there is one.
     fn at<T: 'static>(
-        self,
+        mut self,
         method: &Method,
         path: &'static str,
         documented: &'static str,
@@ -188,6 +203,7 @@ impl Routes {
         missing_body: Option<fn() -> Value>,
     ) -> Self {
         let operation = Operation::of(method, documented);
+        self.documented.push((method.clone(), documented));
         let gate = Gate { body: operation.body(), query: operation.query().map(Arc::new), missing_body, limiter: self.limiter.clone() };
         let filter = match *method {
             Method::PUT => MethodFilter::PUT,

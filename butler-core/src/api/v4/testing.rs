@@ -69,7 +69,7 @@ impl Served {
             let _ = stream.write_all(request).await;
             let mut answer = Vec::new();
             let _ = stream.read_to_end(&mut answer).await;
-            String::from_utf8(answer).expect("text")
+            String::from_utf8_lossy(&answer).into_owned()
         };
         let answer = tokio::time::timeout(PATIENCE, talk).await.expect("an answer in time");
         let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head and body: {answer:?}"));
