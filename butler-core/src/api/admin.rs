@@ -7,17 +7,18 @@ use std::time::Duration;
 
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{StatusCode, Uri, header};
-use axum::routing::{get, post};
-use axum::{Extension, Json, Router};
+use axum::{Extension, Json};
 use jiff::SignedDuration;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use tower_http::timeout::TimeoutLayer;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::ApiState;
-use super::answers::{DeliveryDetails, EventDetails, IntakeStatus, ListedDelivery, Readiness, Status};
-use super::auth::{Caller, require};
+use super::answers::{DeliveryDetails, EventDetails, IntakeStatus, ListedDelivery, Problem, Readiness, Status};
+use super::auth::{Caller, behind, require};
 use super::connections::Connections;
 use super::problem::Refusal;
 use crate::config::Scope;
@@ -35,27 +36,31 @@ const LONGEST_BODY: usize = 16 << 10;
 /// The longest reason that is kept, in characters.
 const LONGEST_REASON: usize = 500;
 
+/// What health checks of containers look for.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Alive {
+    /// 200.
+    status_code: u16,
+    /// `ok`.
+    status: &'static str,
+}
+
 pub(super) type Answer<T> = Result<Json<T>, Refusal>;
 
-pub(super) fn routes() -> Router<ApiState> {
-    let open = Router::new()
-        .route("/healthz", get(async || "ok\n"))
-        .route("/health", get(async || Json(json!({ "statusCode": 200, "status": "ok" }))))
-        .route("/readyz", get(ready));
-    let read = Router::new()
-        .route("/api/status", get(status))
-        .route("/api/events", get(events))
-        .route("/api/events/{id}", get(event))
-        .route("/api/rejections", get(rejections))
-        .route("/api/deliveries", get(deliveries))
-        .route("/api/deliveries/{id}", get(delivery))
-        .route_layer(require(Scope::Read));
-    let change = Router::new()
-        .route("/api/deliveries/{id}/retry", post(retry))
-        .route("/api/deliveries/{id}/discard", post(discard))
-        .route_layer(require(Scope::Admin));
-    let routes = open.merge(read).merge(change).route_layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT));
+pub(super) fn routes() -> OpenApiRouter<ApiState> {
+    let open = OpenApiRouter::new().routes(routes!(alive)).routes(routes!(alive_for_containers)).routes(routes!(ready));
+    let read = OpenApiRouter::new()
+        .routes(routes!(status))
+        .routes(routes!(events))
+        .routes(routes!(event))
+        .routes(routes!(rejections))
+        .routes(routes!(deliveries))
+        .routes(routes!(delivery));
+    let change = OpenApiRouter::new().routes(routes!(retry)).routes(routes!(discard));
+    let routes = open.merge(behind(require(Scope::Read), read)).merge(behind(require(Scope::Admin), change));
     let routes = routes
+        .route_layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT))
         .merge(super::about::routes())
         .merge(super::kv::routes())
         .merge(super::metrics::routes())
@@ -64,7 +69,7 @@ pub(super) fn routes() -> Router<ApiState> {
         .merge(super::tokens::routes());
     #[cfg(feature = "qlik")]
     let routes = routes.merge(super::tasks::routes()).merge(super::apps::routes());
-    routes.method_not_allowed_fallback(async || Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "this can't be asked in this way"))
+    routes
 }
 
 /// What is none of these, below `/api`.
@@ -72,6 +77,26 @@ pub(super) fn unknown(uri: &Uri) -> Refusal {
     Refusal::not_found(format!("there is nothing at `{}`", uri.path()))
 }
 
+/// Whether the process answers
+#[utoipa::path(get, path = "/healthz", tag = "Health", responses((status = OK, body = String, description = "It does.")))]
+async fn alive() -> &'static str {
+    "ok\n"
+}
+
+/// Whether the process answers, for health checks of containers
+#[utoipa::path(get, path = "/health", tag = "Health", responses((status = OK, body = Alive, description = "It does.")))]
+async fn alive_for_containers() -> Json<Alive> {
+    Json(Alive { status_code: 200, status: "ok" })
+}
+
+/// Whether new events are taken
+#[utoipa::path(
+    get, path = "/readyz", tag = "Health",
+    responses(
+        (status = OK, body = Readiness, description = "They are."),
+        (status = SERVICE_UNAVAILABLE, body = Readiness, description = "They are not, for these reasons."),
+    )
+)]
 async fn ready(State(state): State<ApiState>, Extension(caller): Extension<Caller>) -> (StatusCode, Json<Readiness>) {
     let report = state.health().report();
     let ready = report.is_ready();
@@ -84,6 +109,8 @@ async fn ready(State(state): State<ApiState>, Extension(caller): Extension<Calle
     (status, Json(Readiness { ready, store: report.store.map(|(_, why)| why), sources: deaf.collect() }))
 }
 
+/// How everything stands
+#[utoipa::path(get, path = "/api/status", tag = "Health", responses((status = OK, body = Status, description = "Store, sources, sinks and sites.")))]
 async fn status(State(state): State<ApiState>, Extension(connections): Extension<Arc<Connections>>) -> Answer<Status> {
     let health = state.health().report();
     let intake = state.intake();
@@ -117,11 +144,22 @@ fn orphans(state: &ApiState, journal: &JournalStats) -> BTreeMap<SinkName, u64> 
     open.map(|(sink, _, count)| (sink.clone(), *count)).collect()
 }
 
+/// List events, the newest first
+#[utoipa::path(get, path = "/api/events", tag = "Events", params(EventQuery), responses((status = OK, body = Vec<EventRecord>, description = "A page of them; the next one begins `before` its last.")))]
 async fn events(State(state): State<ApiState>, uri: Uri) -> Answer<Vec<EventRecord>> {
     let query: EventQuery = query(&uri)?;
     Ok(Json(state.store().events(EventQuery { max: query.max.min(LONGEST_PAGE), ..query }).await?))
 }
 
+/// Show an event and its way
+#[utoipa::path(
+    get, path = "/api/events/{id}", tag = "Events",
+    params(("id" = String, Path, description = "Its id; `latest` stands for the newest event.")),
+    responses(
+        (status = OK, body = EventDetails, description = "What is known of it, and where it went or goes."),
+        (status = NOT_FOUND, body = Problem, description = "There is no such event."),
+    )
+)]
 async fn event(State(state): State<ApiState>, Path(id): Path<String>) -> Answer<EventDetails> {
     let id = if id == "latest" {
         let newest = state.store().events(EventQuery { max: 1, ..EventQuery::default() }).await?;
@@ -135,18 +173,29 @@ async fn event(State(state): State<ApiState>, Path(id): Path<String>) -> Answer<
     Ok(Json(EventDetails { record, facts, sightings, notes, deliveries: state.listed(deliveries) }))
 }
 
+/// List what was received but not taken
+#[utoipa::path(get, path = "/api/rejections", tag = "Events", responses((status = OK, body = Vec<Rejection>, description = "The latest of each reason.")))]
 async fn rejections(State(state): State<ApiState>) -> Json<Vec<Rejection>> {
     Json(state.intake().recent())
 }
 
 /// As [`DeliveryQuery`], with a state more.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default, deny_unknown_fields)]
 struct Listing {
+    /// Of this event.
+    #[param(inline)]
     event: Option<EventId>,
+    /// By this sink.
+    #[param(inline)]
     sink: Option<SinkName>,
+    /// In this state; `orphaned` is pending, of a sink that is no longer configured.
+    #[param(inline)]
     state: Option<ListedState>,
+    /// Older than the delivery with this `seq`: for the next page.
     before: Option<u64>,
+    /// At most so many, and never more than 1000.
     max: usize,
 }
 
@@ -156,7 +205,7 @@ impl Default for Listing {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum ListedState {
     Pending,
@@ -179,6 +228,8 @@ impl ListedState {
     }
 }
 
+/// List deliveries, the newest first
+#[utoipa::path(get, path = "/api/deliveries", tag = "Deliveries", params(Listing), responses((status = OK, body = Vec<ListedDelivery>, description = "A page of them; the next one begins `before` the `seq` of its last.")))]
 async fn deliveries(State(state): State<ApiState>, uri: Uri) -> Answer<Vec<ListedDelivery>> {
     let Listing { event, sink, state: wanted, before, max } = query(&uri)?;
     let max = max.min(LONGEST_PAGE);
@@ -196,6 +247,15 @@ async fn deliveries(State(state): State<ApiState>, uri: Uri) -> Answer<Vec<Liste
     Ok(Json(state.listed(found)))
 }
 
+/// Show a delivery and its attempts
+#[utoipa::path(
+    get, path = "/api/deliveries/{id}", tag = "Deliveries",
+    params(("id" = DeliveryId, Path, description = "Its id.")),
+    responses(
+        (status = OK, body = DeliveryDetails, description = "How it stands, and how its latest attempts went."),
+        (status = NOT_FOUND, body = Problem, description = "There is no such delivery."),
+    )
+)]
 async fn delivery(State(state): State<ApiState>, Path(id): Path<String>) -> Answer<DeliveryDetails> {
     let id = delivery_id(&id)?;
     let delivery = find(&state, id).await?;
@@ -203,10 +263,24 @@ async fn delivery(State(state): State<ApiState>, Path(id): Path<String>) -> Answ
     Ok(Json(DeliveryDetails { delivery, attempts }))
 }
 
-#[derive(Debug, Deserialize)]
+/// Nothing.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Retry {}
 
+/// Try a delivery again
+///
+/// A dead, suppressed or discarded delivery becomes due, with as much time as a new one.
+#[utoipa::path(
+    post, path = "/api/deliveries/{id}/retry", tag = "Deliveries",
+    params(("id" = DeliveryId, Path, description = "Its id.")),
+    request_body(content = inline(Retry), description = "An empty object, or nothing at all."),
+    responses(
+        (status = OK, body = ListedDelivery, description = "It is due."),
+        (status = NOT_FOUND, body = Problem, description = "There is no such delivery."),
+        (status = CONFLICT, body = Problem, description = "It is neither dead nor suppressed nor discarded, or its sink is no longer configured."),
+    )
+)]
 async fn retry(State(state): State<ApiState>, Path(id): Path<String>, request: Request) -> Answer<ListedDelivery> {
     let Retry {} = body(request, LONGEST_BODY).await?;
     let id = delivery_id(&id)?;
@@ -226,9 +300,11 @@ async fn retry(State(state): State<ApiState>, Path(id): Path<String>, request: R
     find(&state, id).await.map(Json)
 }
 
-#[derive(Debug, Deserialize)]
+/// Why a delivery is given up.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 struct Discard {
+    /// The reason, which is kept with the delivery: its first 500 characters.
     why: String,
 }
 
@@ -238,6 +314,17 @@ impl Default for Discard {
     }
 }
 
+/// Give up a delivery that is pending
+#[utoipa::path(
+    post, path = "/api/deliveries/{id}/discard", tag = "Deliveries",
+    params(("id" = DeliveryId, Path, description = "Its id.")),
+    request_body(content = inline(Discard), description = "The reason."),
+    responses(
+        (status = OK, body = ListedDelivery, description = "It is given up."),
+        (status = NOT_FOUND, body = Problem, description = "There is no such delivery."),
+        (status = CONFLICT, body = Problem, description = "It is not pending."),
+    )
+)]
 async fn discard(State(state): State<ApiState>, Path(id): Path<String>, request: Request) -> Answer<ListedDelivery> {
     let Discard { why } = body(request, LONGEST_BODY).await?;
     let why: String = why.chars().filter(|c| !c.is_control()).take(LONGEST_REASON).collect();

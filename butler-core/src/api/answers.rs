@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::config::{Period, Scopes};
 use crate::event::{Facts, SinkName, SourceName};
@@ -12,7 +13,7 @@ use crate::source::RejectReason;
 use crate::store::{AttemptRecord, DeliveryRecord, EventRecord, JournalStats, RouteNote, Sighting};
 
 /// How everything stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Status {
     /// Of the program.
     pub version: String,
@@ -36,7 +37,7 @@ pub struct Status {
 }
 
 /// What runs here.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Version {
     /// Always `butler`.
     pub name: String,
@@ -45,7 +46,7 @@ pub struct Version {
 }
 
 /// What was counted at the way in, since the start.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct IntakeStatus {
     /// Datagrams and events that were handed in.
     pub received: u64,
@@ -60,7 +61,7 @@ pub struct IntakeStatus {
 }
 
 /// Connections to the API, since the start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct ConnectionCounts {
     /// Now.
     pub open: usize,
@@ -73,7 +74,7 @@ pub struct ConnectionCounts {
 }
 
 /// Whether new events are taken.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Readiness {
     /// Whether.
     pub ready: bool,
@@ -84,7 +85,7 @@ pub struct Readiness {
 }
 
 /// An event with everything that is known about its way.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct EventDetails {
     /// The event.
     pub record: EventRecord,
@@ -99,7 +100,7 @@ pub struct EventDetails {
 }
 
 /// A delivery, in the light of what is configured and how its sink stands.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ListedDelivery {
     /// What the journal says.
     #[serde(flatten)]
@@ -111,7 +112,7 @@ pub struct ListedDelivery {
 }
 
 /// Since when a sink does not work, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SinkDown {
     /// Since when.
     pub since: Timestamp,
@@ -120,7 +121,7 @@ pub struct SinkDown {
 }
 
 /// A delivery with its attempts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct DeliveryDetails {
     /// The delivery.
     pub delivery: ListedDelivery,
@@ -129,7 +130,7 @@ pub struct DeliveryDetails {
 }
 
 /// Why a request was not carried out.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// What is wrong.
     pub error: String,
@@ -139,7 +140,7 @@ pub struct Problem {
 }
 
 /// A token to make.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewToken {
     /// By what its bearer is known.
@@ -152,7 +153,7 @@ pub struct NewToken {
 }
 
 /// A token, without what is secret about it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ListedToken {
     /// By what its bearer is known.
     pub name: String,
@@ -169,7 +170,7 @@ pub struct ListedToken {
 }
 
 /// A token that was made. This is the only time that it is shown.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MadeToken {
     /// What its bearer sends.
     pub secret: String,

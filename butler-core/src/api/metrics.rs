@@ -2,20 +2,20 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU64};
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::ApiState;
-use super::auth::require;
+use super::auth::{behind, require};
 use super::problem::Refusal;
 use crate::config::Scope;
 use crate::pipeline::HealthReport;
@@ -27,10 +27,15 @@ type Labels = Vec<(&'static str, String)>;
 type Gauges = Family<Labels, Gauge<i64, AtomicI64>>;
 type Times = Family<Labels, Gauge<f64, AtomicU64>>;
 
-pub(super) fn routes() -> Router<ApiState> {
-    Router::new().route("/metrics", get(metrics).route_layer(require(Scope::Read)))
+pub(super) fn routes() -> OpenApiRouter<ApiState> {
+    behind(require(Scope::Read), OpenApiRouter::new().routes(routes!(metrics)))
 }
 
+/// Give figures for Prometheus
+#[utoipa::path(
+    get, path = "/metrics", tag = "Health",
+    responses((status = OK, body = String, content_type = "application/openmetrics-text", description = "In the OpenMetrics format."))
+)]
 async fn metrics(State(state): State<ApiState>) -> Result<Response, Refusal> {
     let stats = state.store().stats().await?;
     let mut figures = Figures(Registry::with_prefix("butler"));

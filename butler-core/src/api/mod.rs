@@ -28,7 +28,9 @@
 //! | `GET /api/tokens` | the tokens, without what is secret about them ([`ListedToken`](answers::ListedToken)) |
 //! | `POST /api/tokens` | makes a token: [`NewToken`](answers::NewToken) in, [`MadeToken`](answers::MadeToken) out, the only time that it is shown |
 //! | `DELETE /api/tokens/NAME` | revokes a token |
+//! | `POST /api/tasks/start` | starts tasks: [`StartRequest`](crate::qlik::start::StartRequest) in, [`StartReport`](crate::qlik::start::StartReport) out |
 //! | `/api/kv/...` | the pairs that load scripts keep: see [`kv`] |
+//! | `GET /api/openapi.json` | all of this as an OpenAPI document, made from the routes; `GET /api/docs` shows it |
 //!
 //! A request has thirty seconds in all and 16 KiB for its body; those about tasks and apps three minutes and 1 MiB.
 //!
@@ -74,9 +76,16 @@ pub mod answers;
 #[cfg(feature = "qlik")]
 mod apps;
 mod auth;
+#[cfg(test)]
+#[cfg(feature = "testkit")]
+mod conformance;
 mod connections;
 mod conversation;
 mod denial;
+mod description;
+#[cfg(test)]
+#[cfg(feature = "testkit")]
+mod description_tests;
 mod front;
 mod guard;
 pub mod kv;

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::http::StatusCode;
+use axum::http::header::{ALLOW, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 
 use super::answers::Problem;
@@ -53,4 +54,24 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         (self.status, Json(self.problem)).into_response()
     }
+}
+
+/// Says in the way of everything else what was refused before any handler saw it: a method, a path, or a handler that took too long.
+pub(super) async fn in_words(response: Response) -> Response {
+    let status = response.status();
+    let is_said = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    if is_said || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let words = match status {
+        StatusCode::METHOD_NOT_ALLOWED => "this can't be asked in this way",
+        StatusCode::BAD_REQUEST => "the path can't be read",
+        StatusCode::SERVICE_UNAVAILABLE => "this took longer than it may",
+        other => other.canonical_reason().unwrap_or("this can't be done"),
+    };
+    let mut answer = Refusal::new(status, words).into_response();
+    if let Some(allow) = response.headers().get(ALLOW) {
+        answer.headers_mut().insert(ALLOW, allow.clone());
+    }
+    answer
 }

@@ -18,7 +18,7 @@ use super::auth::Access;
 use super::connections::{Connections, Limits};
 use super::conversation::Conversation;
 use super::tls::ServerTls;
-use super::{ApiState, admin, front, v4};
+use super::{ApiState, admin, description, front, v4};
 use crate::listen::{Setting, remedy};
 use crate::source::Stop;
 
@@ -181,7 +181,7 @@ fn admits(networks: Option<&[IpNet]>, client: Option<IpAddr>) -> bool {
 }
 
 fn app(state: ApiState, access: Access, connections: &Arc<Connections>, origin: &str) -> Router {
-    let admin = admin::routes().layer(axum::middleware::map_response(harden));
+    let admin = description::described(admin::routes()).layer(axum::middleware::map_response(harden));
     let all = admin.merge(v4::routes(&state, origin)).fallback(unknown);
     let all = all.layer(Extension(access.clone())).layer(Extension(Arc::clone(connections)));
     all.layer(axum::middleware::from_fn_with_state(access, front::pass)).with_state(state)

@@ -1,14 +1,17 @@
 //! Silences: which there are, and making and ending them.
 
+use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, Uri};
-use axum::routing::{delete, get, post};
-use axum::{Json, Router};
 use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::ApiState;
 use super::admin::{Answer, body, query};
-use super::auth::require;
+use super::answers::Problem;
+use super::auth::{behind, require};
 use super::problem::Refusal;
 use crate::config::Scope;
 use crate::pipeline::{NewSilence, Silence, SilenceDesk, SilenceError};
@@ -16,19 +19,28 @@ use crate::pipeline::{NewSilence, Silence, SilenceDesk, SilenceError};
 /// The longest body; there may be a list of tasks in it.
 const LONGEST_BODY: usize = 64 << 10;
 
-pub(super) fn routes() -> Router<ApiState> {
-    let see = get(list).route_layer(require(Scope::Read));
-    let change = post(add).route_layer(require(Scope::Admin));
-    Router::new().route("/api/silences", see.merge(change)).route("/api/silences/{id}", delete(end).route_layer(require(Scope::Admin)))
+pub(super) fn routes() -> OpenApiRouter<ApiState> {
+    let see = behind(require(Scope::Read), OpenApiRouter::new().routes(routes!(list)));
+    let change = OpenApiRouter::new().routes(routes!(add)).routes(routes!(end));
+    see.merge(behind(require(Scope::Admin), change))
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default, deny_unknown_fields)]
 struct Listing {
     /// Whether those that are over are listed as well.
     ended: bool,
 }
 
+/// List silences
+#[utoipa::path(
+    get, path = "/api/silences", tag = "Silences", params(Listing),
+    responses(
+        (status = OK, body = Vec<Silence>, description = "The silences, the oldest first."),
+        (status = NOT_FOUND, body = Problem, description = "This Butler was put together without silences."),
+    )
+)]
 async fn list(State(state): State<ApiState>, uri: Uri) -> Answer<Vec<Silence>> {
     let Listing { ended } = query(&uri)?;
     let all = desk(&state)?.silences().all();
@@ -36,6 +48,16 @@ async fn list(State(state): State<ApiState>, uri: Uri) -> Answer<Vec<Silence>> {
     Ok(Json(all.iter().filter(|silence| ended || silence.until > now).cloned().collect()))
 }
 
+/// Ask for silence
+///
+/// What fits it is told to nobody between two moments; it is listed as suppressed, and can be sent after all.
+#[utoipa::path(
+    post, path = "/api/silences", tag = "Silences", request_body = NewSilence,
+    responses(
+        (status = CREATED, body = Silence, description = "The silence."),
+        (status = NOT_FOUND, body = Problem, description = "This Butler was put together without silences."),
+    )
+)]
 async fn add(State(state): State<ApiState>, request: Request) -> Result<(StatusCode, Json<Silence>), Refusal> {
     let new: NewSilence = body(request, LONGEST_BODY).await?;
     if let Some(unknown) = new.sinks.iter().find(|sink| !state.plan().sinks.contains_key(*sink)) {
@@ -46,6 +68,15 @@ async fn add(State(state): State<ApiState>, request: Request) -> Result<(StatusC
     Ok((StatusCode::CREATED, Json(desk(&state)?.add(new, "over the API").await?)))
 }
 
+/// End a silence
+#[utoipa::path(
+    delete, path = "/api/silences/{id}", tag = "Silences",
+    params(("id" = String, Path, description = "Its id.")),
+    responses(
+        (status = OK, body = Silence, description = "It is over."),
+        (status = NOT_FOUND, body = Problem, description = "There is no such silence."),
+    )
+)]
 async fn end(State(state): State<ApiState>, Path(id): Path<String>) -> Answer<Silence> {
     let ended = desk(&state)?.end(&id).await?;
     ended.map(Json).ok_or_else(|| Refusal::not_found(format!("there is no silence `{id}`")))

@@ -4,18 +4,19 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::routing::get;
 use futures_util::stream;
 use tokio::sync::Semaphore;
 use tokio::sync::broadcast::error::RecvError;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::ApiState;
-use super::auth::require;
+use super::auth::{behind, require};
 use super::problem::Refusal;
 use crate::config::Scope;
 use crate::pipeline::Happening;
@@ -25,12 +26,21 @@ const MOST_WATCHERS: usize = 32;
 /// Something is sent at least so often, so that whoever stands between knows that both are there.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-pub(super) fn routes() -> Router<ApiState> {
-    let seats = Arc::new(Semaphore::new(MOST_WATCHERS));
-    Router::new().route("/api/stream", get(async move |state| watch(state, seats).await)).route_layer(require(Scope::Read))
+/// A place for each that watches.
+#[derive(Debug, Clone)]
+struct Seats(Arc<Semaphore>);
+
+pub(super) fn routes() -> OpenApiRouter<ApiState> {
+    let seats = Seats(Arc::new(Semaphore::new(MOST_WATCHERS)));
+    behind(require(Scope::Read), OpenApiRouter::new().routes(routes!(watch)).layer(Extension(seats)))
 }
 
-async fn watch(State(state): State<ApiState>, seats: Arc<Semaphore>) -> Result<impl IntoResponse, Refusal> {
+/// Watch what happens, as it happens
+#[utoipa::path(
+    get, path = "/api/stream", tag = "Events",
+    responses((status = OK, body = Happening, content_type = "text/event-stream", description = "Server-sent events, the data of each of which is one of these."))
+)]
+async fn watch(State(state): State<ApiState>, Extension(Seats(seats)): Extension<Seats>) -> Result<impl IntoResponse, Refusal> {
     let seat = seats.try_acquire_owned().map_err(|_| {
         let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, format!("{MOST_WATCHERS} watch already"));
         refusal.remedy("Close one of the other streams, or ask `/api/events` from time to time.")

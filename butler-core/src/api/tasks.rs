@@ -2,16 +2,19 @@
 
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, Uri};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use serde::Deserialize;
 use tower_http::timeout::TimeoutLayer;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::ApiState;
 use super::admin::{Answer, body, query};
-use super::auth::{require, require_any};
+use super::answers::Problem;
+use super::auth::{behind, require, require_any};
 use super::problem::Refusal;
 use crate::config::Scope;
 use crate::event::SiteName;
@@ -22,23 +25,45 @@ const TIMEOUT: Duration = Duration::from_mins(3);
 /// The longest body of a start; there may be many pairs in it.
 const LONGEST_BODY: usize = 1 << 20;
 
-pub(super) fn routes() -> Router<ApiState> {
-    let list = Router::new().route("/api/tasks", get(list)).route_layer(require_any(&[Scope::Read, Scope::TasksStart]));
-    let start = Router::new().route("/api/tasks/start", post(start)).route_layer(require(Scope::TasksStart));
+pub(super) fn routes() -> OpenApiRouter<ApiState> {
+    let list = behind(require_any(&[Scope::Read, Scope::TasksStart]), OpenApiRouter::new().routes(routes!(list)));
+    let start = behind(require(Scope::TasksStart), OpenApiRouter::new().routes(routes!(start)));
     list.merge(start).route_layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT))
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default, deny_unknown_fields)]
 struct Listing {
+    /// Of this site alone.
+    #[param(inline)]
     site: Option<SiteName>,
 }
 
+/// List tasks, and whether they may be started
+#[utoipa::path(
+    get, path = "/api/tasks", tag = "Tasks", params(Listing),
+    responses(
+        (status = OK, body = Vec<ListedTask>, description = "All tasks of the site, or of all sites."),
+        (status = CONFLICT, body = Problem, description = "No site is configured whose repository could be asked."),
+    )
+)]
 async fn list(State(state): State<ApiState>, uri: Uri) -> Answer<Vec<ListedTask>> {
     let Listing { site } = query(&uri)?;
     Ok(Json(starter(&state)?.tasks(site.as_ref()).await?))
 }
 
+/// Start tasks
+///
+/// Tasks are chosen by id, by tag and by custom property; pairs for the key-value store are stored before. What became of each task is told one by one, and some may have been
+/// started where others were not.
+#[utoipa::path(
+    post, path = "/api/tasks/start", tag = "Tasks", request_body = StartRequest,
+    responses(
+        (status = OK, body = StartReport, description = "What became of each task."),
+        (status = CONFLICT, body = Problem, description = "No site is configured whose repository could be asked, or a namespace can't hold the pairs."),
+    )
+)]
 async fn start(State(state): State<ApiState>, request: Request) -> Answer<StartReport> {
     let order: StartRequest = body(request, LONGEST_BODY).await?;
     Ok(Json(starter(&state)?.start(order).await?))

@@ -1,6 +1,6 @@
 //! The API over its socket, in front of the durable store.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -9,7 +9,8 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::{ApiParts, ApiServices, ApiState, Server};
+use super::conformance::{Answered, Document, Strictness};
+use super::{ApiParts, ApiServices, ApiState, Server, admin, description};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::event::{Body, Class, DeliveryId, EventId, Kind, NewEvent, SinkName, TaskEvent, TaskOutcome};
@@ -35,6 +36,18 @@ pub(super) struct Served {
 
 /// An answer: its status, its head in lower case, its body.
 pub(super) struct Answer(pub(super) u16, pub(super) String, pub(super) Value);
+
+/// Every answer is as the description of the API says.
+fn assert_described(request: &str, status: u16, head: &str, body: &str) {
+    static DOCUMENT: LazyLock<Document> = LazyLock::new(|| Document(description::split(admin::routes()).1));
+    let mut line = request.split(' ');
+    let (method, target) = (line.next().unwrap_or_default(), line.next().unwrap_or_default());
+    if let Some(operation) = DOCUMENT.find(method, target) {
+        let kind = head.lines().find_map(|line| line.strip_prefix("content-type: ")).unwrap_or_default();
+        let faults = operation.faults(Answered { status, kind, body }, Strictness::NamedOnly);
+        assert_eq!(faults, [""; 0], "{method} {target}");
+    }
+}
 
 async fn serve() -> Served {
     serve_by(|server| server).await
@@ -82,6 +95,7 @@ impl Served {
         let answer = tokio::time::timeout(PATIENCE, talk).await.expect("no answer");
         let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+        assert_described(request, status, &head.to_lowercase(), body);
         Answer(status, head.to_lowercase(), serde_json::from_str(body).unwrap_or(Value::Null))
     }
 

@@ -9,6 +9,7 @@ use super::issues::nearest;
 
 /// A part of what the API can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub enum Scope {
     /// See events, deliveries, tasks, and how everything stands; change nothing.
     #[serde(rename = "read")]
@@ -94,6 +95,7 @@ impl FromStr for Scope {
 
 /// Several scopes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema), schema(value_type = Vec<Scope>))]
 #[serde(from = "Vec<Scope>", into = "Vec<Scope>")]
 pub struct Scopes(u16);
 

@@ -8,6 +8,7 @@ use super::load::Config;
 
 /// A configuration as it may be shown.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct ShownConfig {
     /// All of it as a text, with what may be a secret masked.
     pub text: String,
@@ -17,6 +18,7 @@ pub struct ShownConfig {
 
 /// A value of a configuration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct ShownValue {
     /// Its dotted key.
     pub key: String,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A duration, written with its units: `30s`, `5m`, `1h 30m`, `30d`. A number without a unit is refused, for nobody can tell what it means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema), schema(value_type = String, example = "90d"))]
 pub struct Period(pub Duration);
 
 /// A text that is no duration.

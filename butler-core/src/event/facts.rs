@@ -9,6 +9,7 @@ use super::{TaskOutcome, TaskType};
 
 /// A fact: not asked for yet, looked for in vain, known, or none that such an event has.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Fact<T> {
     /// Nobody has asked.
@@ -56,6 +57,7 @@ impl<T> Fact<T> {
 
 /// Everything that may be known about an event.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct Facts {
     /// The task's metadata.
@@ -100,6 +102,7 @@ impl Facts {
 
 /// A custom property of a task or an app, one entry per value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct CustomProperty {
     /// Name of its definition.
     pub name: String,
@@ -109,6 +112,7 @@ pub struct CustomProperty {
 
 /// A task, as the repository describes it. Dates are the repository's own texts.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct TaskFacts {
     /// Name today.
@@ -141,6 +145,7 @@ pub struct TaskFacts {
 
 /// An app, as the repository describes it. Dates are the repository's own texts.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct AppFacts {
     /// Name today.
@@ -171,6 +176,7 @@ pub struct AppFacts {
 
 /// The owner of an app.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct Owner {
     /// Full name.
@@ -185,6 +191,7 @@ pub struct Owner {
 
 /// The code of an execution's status, as the repository numbers it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(transparent)]
 pub struct ExecutionStatus(pub i64);
 
@@ -237,6 +244,7 @@ impl ExecutionStatus {
 
 /// How one execution of a task went. Dates are the repository's own texts, `1753-...` where there is none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct ExecutionResult {
     /// Repository id of the result.
     pub id: Option<Uuid>,
@@ -264,6 +272,7 @@ pub struct ExecutionResult {
 
 /// A step of an execution.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct Detail {
     /// When, as the repository writes it.
     pub at: String,
@@ -275,6 +284,7 @@ pub struct Detail {
 
 /// The ends of a script log; the whole of it is never held.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct ScriptLog {
     /// The first lines, as many as were asked for and fit.
     pub head: Vec<String>,
@@ -291,6 +301,7 @@ pub struct ScriptLog {
 
 /// What a script log says of the error that ended the script; if none did, of the first one.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct ScriptError {
     /// The error in one line, without the time; a long one ends in `…`.
     pub text: String,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// The kinds of task that Qlik Sense runs (`taskType` in the repository).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TaskType {
     /// 0: reloads an app.
@@ -200,6 +201,21 @@ impl<'de> Deserialize<'de> for Kind {
         text.parse().map_err(serde::de::Error::custom)
     }
 }
+
+/// It is written as its name.
+#[cfg(feature = "api")]
+impl utoipa::PartialSchema for Kind {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::Type::String)
+            .description(Some("What kind of thing happened: lower-case words joined by dots."))
+            .examples(["reload_task.failed"])
+            .into()
+    }
+}
+
+#[cfg(feature = "api")]
+impl utoipa::ToSchema for Kind {}
 
 #[cfg(test)]
 mod tests {

@@ -43,6 +43,7 @@ pub struct NewEvent {
 
 /// An event as the journal holds it. It does not change any more.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct Event {
     /// Its identity, made at append.
     pub id: EventId,
@@ -62,6 +63,7 @@ pub struct Event {
 
 /// The particulars of an event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Body {
@@ -75,6 +77,7 @@ pub enum Body {
 
 /// What the scheduler's log said about a task that ended. Texts are as received, cleaned of control characters.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct TaskEvent {
     /// The node that wrote the log line.
     pub host: String,
@@ -103,6 +106,7 @@ pub struct TaskEvent {
 
 /// What the engine's log said about a reload that failed outside the scheduler.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct EngineReload {
     /// The node that wrote the log line.
     pub host: String,
@@ -124,6 +128,7 @@ pub struct EngineReload {
 
 /// Something told in words.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct Notice {
     /// One line.
     pub title: String,
@@ -139,6 +144,7 @@ pub struct Notice {
 
 /// The task that a notice is about.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct NoticeTask {
     /// The task.

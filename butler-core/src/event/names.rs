@@ -10,6 +10,7 @@ macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "api", derive(utoipa::ToSchema), schema(value_type = String))]
         #[serde(transparent)]
         pub struct $name(Arc<str>);
 
@@ -76,6 +77,7 @@ impl Target {
 
 /// Identity of an event: a `UUIDv7`, made when the journal took it, so that ids sort by time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(transparent)]
 pub struct EventId(pub Uuid);
 
@@ -83,6 +85,7 @@ pub struct EventId(pub Uuid);
 ///
 /// It is the `UUIDv5` of event, sink and target: the same message to the same place has the same key for ever, also across restarts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(transparent)]
 pub struct DeliveryId(pub Uuid);
 

@@ -11,6 +11,7 @@ use crate::store::KvEntry;
 
 /// A line of an export: one pair.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Line {
     /// The namespace.

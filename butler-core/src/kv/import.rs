@@ -15,6 +15,7 @@ const TOLD: usize = 20;
 
 /// What to do with a pair that is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Existing {
     /// The imported one takes its place.
@@ -26,6 +27,7 @@ pub enum Existing {
 
 /// What became of the lines.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct ImportReport {
     /// Lines that were read, empty ones not counted.
     pub lines: u64,
@@ -43,6 +45,7 @@ pub struct ImportReport {
 
 /// A line that was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct RefusedLine {
     /// Its number, from one.
     pub line: u64,

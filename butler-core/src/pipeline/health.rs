@@ -18,6 +18,7 @@ pub struct Health {
 
 /// A picture of how everything stands.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct HealthReport {
     /// Since when the store refuses to take events, and why; `None` while it takes them.
     pub store: Option<(Timestamp, String)>,
@@ -34,6 +35,7 @@ pub struct HealthReport {
 
 /// What went wrong and was on no route: the routes leave a gap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct Unrouted {
     /// How many of these events the fallback was told of.
     pub to_fallback: u64,
@@ -53,6 +55,7 @@ impl HealthReport {
 
 /// How a source stands.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct SourceHealth {
     /// Where it listens.
     pub addresses: Vec<String>,
@@ -62,6 +65,7 @@ pub struct SourceHealth {
 
 /// How a sink stands.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct SinkHealth {
     /// Since when it is down; `None` while it is up.
     pub down_since: Option<Timestamp>,
@@ -75,6 +79,7 @@ pub struct SinkHealth {
 
 /// How a site's repository stands.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct SiteHealth {
     /// Since when it does not answer; `None` while it does, or was not asked yet.
     pub down_since: Option<Timestamp>,

@@ -145,6 +145,7 @@ pub struct Route {
 /// What has to fit beside the kind. Every list that is not empty has to have one entry that fits; texts are compared without regard to case, and a
 /// `*` stands for any characters.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Matcher {
     /// Names of sites.
@@ -167,6 +168,7 @@ pub struct Matcher {
 
 /// A kind, or the start of one with a trailing `*`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema), schema(value_type = String, example = "reload_task.*"))]
 #[serde(into = "String", try_from = "String")]
 pub struct KindPattern(String);
 

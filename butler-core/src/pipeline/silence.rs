@@ -25,6 +25,7 @@ const LONGEST_REASON: usize = 500;
 
 /// For a while, nobody is told of some events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct Silence {
     /// Its id: a few letters and digits.
     pub id: String,
@@ -48,6 +49,7 @@ pub struct Silence {
 
 /// A silence that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct NewSilence {
     /// The kinds of events that it holds back; all if there are none.

@@ -32,6 +32,7 @@ pub struct Datagram {
 
 /// Why something was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RejectReason {
@@ -124,12 +125,14 @@ impl fmt::Display for RejectReason {
 
 /// Something that was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct Rejection {
     /// When.
     pub at: Timestamp,
     /// Why.
     pub reason: RejectReason,
     /// Who sent it.
+    #[cfg_attr(feature = "api", schema(value_type = Option<String>))]
     pub from: Option<SocketAddr>,
     /// More about it, in words: the limit, the field, the start of the text. At most about 200 characters.
     pub detail: String,

@@ -69,6 +69,7 @@ pub trait KvStore: std::fmt::Debug + Send + Sync + 'static {
 
 /// A pair.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct KvEntry {
     /// The key.
     pub key: String,

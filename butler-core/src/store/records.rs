@@ -10,17 +10,20 @@ use crate::event::{DeliveryId, Event, EventId, Facts, SinkName, SiteName, Source
 
 /// Which events to list. An unset field does not restrict.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(default, deny_unknown_fields)]
 pub struct EventQuery {
     /// Kinds: a name, or a start with a trailing `*`.
     pub kind: Option<String>,
     /// Site.
+    #[cfg_attr(feature = "api", param(inline))]
     pub site: Option<SiteName>,
     /// Task.
     pub task: Option<Uuid>,
     /// Received at this time or later.
     pub since: Option<Timestamp>,
     /// Older than this event: for the next page.
+    #[cfg_attr(feature = "api", param(inline))]
     pub before: Option<EventId>,
     /// At most so many; the store may give fewer.
     pub max: usize,
@@ -58,6 +61,7 @@ impl Default for DeliveryQuery {
 
 /// How a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DeliveryState {
     /// Still to be made.
@@ -97,6 +101,7 @@ impl DeliveryState {
 
 /// An event in a list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct EventRecord {
     /// The event; its kind is the one decided at routing.
     pub event: Event,
@@ -110,6 +115,7 @@ pub struct EventRecord {
 
 /// Somebody told us of an event, for the first time or again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct Sighting {
     /// Who.
     pub source: SourceName,
@@ -119,6 +125,7 @@ pub struct Sighting {
 
 /// What a route said about an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct RouteNote {
     /// The route.
     pub route: String,
@@ -145,6 +152,7 @@ pub struct Story {
 
 /// A delivery in a list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct DeliveryRecord {
     /// Identity, and the idempotency key of its attempts.
     pub id: DeliveryId,
@@ -186,6 +194,7 @@ pub struct DeliveryRecord {
 
 /// One attempt of a delivery that failed, or the one that succeeded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct AttemptRecord {
     /// When it ended.
     pub at: Timestamp,
@@ -221,6 +230,7 @@ pub struct PruneReport {
 
 /// How much there is of what.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct JournalStats {
     /// Events.
     pub events: u64,

@@ -9,12 +9,15 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use futures_util::future::Either;
 use tower::{Layer, Service};
+use utoipa::openapi::security::SecurityRequirement;
+use utoipa_axum::router::OpenApiRouter;
 
 use super::Caller;
+use crate::api::ApiState;
 use crate::api::denial::Denial;
 use crate::config::Scope;
 
-/// Lets those through who have this scope; to be laid around routes, be they of `/api` or of `/v4`:
+/// Lets those through who have this scope; to be laid around routes of `/v4`, and with [`behind`] around those of `/api`:
 /// `Router::new().route(..).route_layer(require(Scope::KvRead))`. Others are answered 403, and whoever is not known at all 401, in the words of the API that they asked.
 pub(in crate::api) fn require(scope: Scope) -> Require {
     Require { one_of: scope.alone() }
@@ -23,6 +26,16 @@ pub(in crate::api) fn require(scope: Scope) -> Require {
 /// Lets those through who have one of these scopes: of [`Scope::ALL`], whoever may do anything at all.
 pub(in crate::api) fn require_any(one_of: &'static [Scope]) -> Require {
     Require { one_of }
+}
+
+/// Routes for those who have what is required, and that said in their description.
+pub(in crate::api) fn behind(required: Require, mut routes: OpenApiRouter<ApiState>) -> OpenApiRouter<ApiState> {
+    for item in routes.get_openapi_mut().paths.paths.values_mut() {
+        for operation in [&mut item.get, &mut item.put, &mut item.post, &mut item.delete].into_iter().flatten() {
+            operation.security = Some(required.one_of.iter().map(|scope| SecurityRequirement::new("bearer", [scope.as_str()])).collect());
+        }
+    }
+    routes.route_layer(required)
 }
 
 /// The layer that [`require`] gives.

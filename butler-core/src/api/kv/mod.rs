@@ -24,18 +24,21 @@ mod transfer;
 
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::header::ETAG;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post, put};
-use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use tower_http::timeout::TimeoutLayer;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::ApiState;
 use super::admin::{Answer, body, query};
-use super::auth::require;
+use super::answers::Problem;
+use super::auth::{behind, require};
 use super::problem::Refusal;
 use crate::config::Scope;
 use crate::kv::Pages;
@@ -50,21 +53,15 @@ const HEAVIEST_PAGE: usize = 4 << 20;
 /// The longest body of what is short.
 const LONGEST_BODY: usize = 16 << 10;
 
-pub(super) fn routes() -> Router<ApiState> {
-    let read =
-        Router::new().route("/api/kv/namespaces", get(namespaces)).route("/api/kv/pairs", get(list)).route("/api/kv/pair", get(pair));
-    let read = read.route_layer(require(Scope::KvRead));
-    let change = Router::new()
-        .route("/api/kv/namespaces", delete(drop_namespace))
-        .route("/api/kv/pair", put(store).delete(remove))
-        .route("/api/kv/increment", post(increment))
-        .route_layer(require(Scope::KvWrite));
-    let routes = read.merge(change).route_layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT));
-    routes.merge(transfer::routes())
+pub(super) fn routes() -> OpenApiRouter<ApiState> {
+    let read = OpenApiRouter::new().routes(routes!(namespaces)).routes(routes!(list)).routes(routes!(pair));
+    let change = OpenApiRouter::new().routes(routes!(drop_namespace)).routes(routes!(store, remove)).routes(routes!(increment));
+    let routes = behind(require(Scope::KvRead), read).merge(behind(require(Scope::KvWrite), change));
+    routes.route_layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT)).merge(transfer::routes())
 }
 
 /// Some pairs of a namespace.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PairPage {
     /// The pairs.
     pub pairs: Vec<KvEntry>,
@@ -73,14 +70,14 @@ pub struct PairPage {
 }
 
 /// A pair was stored.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Stored {
     /// Its version.
     pub version: u64,
 }
 
 /// A number was added to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Counted {
     /// The sum.
     pub value: i64,
@@ -88,25 +85,40 @@ pub struct Counted {
     pub version: u64,
 }
 
+/// List namespaces
+#[utoipa::path(get, path = "/api/kv/namespaces", tag = "Pairs", responses((status = OK, body = Vec<String>, description = "Their names, in the order in which they began.")))]
 async fn namespaces(State(state): State<ApiState>) -> Answer<Vec<String>> {
     Ok(Json(state.pairs().store().namespaces().await?))
 }
 
 /// Which namespace is meant.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct OfNamespace {
+    /// The namespace.
     namespace: String,
 }
 
 /// Which pair is meant.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct OfPair {
+    /// The namespace.
     namespace: String,
+    /// The key.
     key: String,
 }
 
+/// Remove a namespace with all that is in it
+#[utoipa::path(
+    delete, path = "/api/kv/namespaces", tag = "Pairs", params(OfNamespace),
+    responses(
+        (status = NO_CONTENT, description = "It is gone."),
+        (status = NOT_FOUND, body = Problem, description = "There is no such namespace."),
+    )
+)]
 async fn drop_namespace(State(state): State<ApiState>, uri: Uri) -> Result<StatusCode, Refusal> {
     let OfNamespace { namespace } = query(&uri)?;
     state.pairs().drop_namespace(&namespace).await?;
@@ -114,14 +126,19 @@ async fn drop_namespace(State(state): State<ApiState>, uri: Uri) -> Result<Statu
     Ok(StatusCode::NO_CONTENT)
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct Listing {
+    /// The namespace.
     namespace: String,
+    /// How the keys begin.
     #[serde(default)]
     prefix: String,
+    /// After this place: the `next` of the page before.
     #[serde(default)]
     after: u64,
+    /// At most so many, and never more than 1000.
     #[serde(default = "usual_page")]
     max: usize,
 }
@@ -130,6 +147,16 @@ fn usual_page() -> usize {
     100
 }
 
+/// List pairs
+///
+/// In the order in which their keys were first put.
+#[utoipa::path(
+    get, path = "/api/kv/pairs", tag = "Pairs", params(Listing),
+    responses(
+        (status = OK, body = PairPage, description = "A page of them; the next one begins `after` its `next`."),
+        (status = NOT_FOUND, body = Problem, description = "There is no such namespace."),
+    )
+)]
 async fn list(State(state): State<ApiState>, uri: Uri) -> Answer<PairPage> {
     let Listing { namespace, prefix, after, max } = query(&uri)?;
     let max = max.clamp(1, LONGEST_PAGE);
@@ -148,6 +175,18 @@ async fn list(State(state): State<ApiState>, uri: Uri) -> Answer<PairPage> {
     Ok(Json(PairPage { pairs, next }))
 }
 
+/// Show a pair
+///
+/// Its version is its `ETag`.
+#[utoipa::path(
+    get, path = "/api/kv/pair", tag = "Pairs",
+    params(OfPair, ("If-None-Match" = Option<String>, Header, description = "Versions that are known.")),
+    responses(
+        (status = OK, body = KvEntry, description = "The pair."),
+        (status = NOT_MODIFIED, description = "It is known in this version."),
+        (status = NOT_FOUND, body = Problem, description = "There is no such namespace, or no such pair in it."),
+    )
+)]
 async fn pair(State(state): State<ApiState>, uri: Uri, headers: HeaderMap) -> Result<Response, Refusal> {
     let OfPair { namespace, key } = query(&uri)?;
     let pair = state.pairs().get(&namespace, &key).await?;
@@ -163,14 +202,33 @@ fn etag(version: u64) -> [(axum::http::HeaderName, HeaderValue); 1] {
     [(ETAG, HeaderValue::from_str(&format!("\"{version}\"")).unwrap_or(HeaderValue::from_static("\"\"")))]
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ToStore {
+    /// The value.
     value: String,
+    /// For so many milliseconds; for good if it is left out or zero.
     ttl_ms: Option<u64>,
+    /// Only in place of this value.
     if_value: Option<String>,
 }
 
+/// Store a pair
+#[utoipa::path(
+    put, path = "/api/kv/pair", tag = "Pairs",
+    params(
+        OfPair,
+        ("If-Match" = Option<String>, Header, description = "Only in place of this version; `*` for any."),
+        ("If-None-Match" = Option<String>, Header, description = "`*`: only if there is no such pair yet."),
+    ),
+    request_body = ToStore,
+    responses(
+        (status = OK, body = Stored, description = "It is stored, for good."),
+        (status = NOT_FOUND, body = Problem, description = "There is no such namespace, or no such pair in it."),
+        (status = CONFLICT, body = Problem, description = "The namespace is full."),
+        (status = PRECONDITION_FAILED, body = Problem, description = "The condition does not hold."),
+    )
+)]
 async fn store(State(state): State<ApiState>, uri: Uri, request: Request) -> Result<Response, Refusal> {
     let OfPair { namespace, key } = query(&uri)?;
     let headers = request.headers().clone();
@@ -184,6 +242,16 @@ async fn store(State(state): State<ApiState>, uri: Uri, request: Request) -> Res
     Ok((etag(version), Json(Stored { version })).into_response())
 }
 
+/// Remove a pair
+#[utoipa::path(
+    delete, path = "/api/kv/pair", tag = "Pairs",
+    params(OfPair, ("If-Match" = Option<String>, Header, description = "Only this version; `*` for any.")),
+    responses(
+        (status = NO_CONTENT, description = "It is gone."),
+        (status = NOT_FOUND, body = Problem, description = "There is no such namespace, or no such pair in it."),
+        (status = PRECONDITION_FAILED, body = Problem, description = "The condition does not hold."),
+    )
+)]
 async fn remove(State(state): State<ApiState>, uri: Uri, headers: HeaderMap) -> Result<StatusCode, Refusal> {
     let OfPair { namespace, key } = query(&uri)?;
     let condition = condition::of(&headers, None)?;
@@ -191,9 +259,10 @@ async fn remove(State(state): State<ApiState>, uri: Uri, headers: HeaderMap) -> 
     Ok(StatusCode::NO_CONTENT)
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ToAdd {
+    /// So much; 1 if it is left out.
     #[serde(default = "one")]
     by: i64,
 }
@@ -202,6 +271,16 @@ fn one() -> i64 {
     1
 }
 
+/// Add to a number
+///
+/// To nothing, if there is no such pair.
+#[utoipa::path(
+    post, path = "/api/kv/increment", tag = "Pairs", params(OfPair), request_body = ToAdd,
+    responses(
+        (status = OK, body = Counted, description = "The sum."),
+        (status = CONFLICT, body = Problem, description = "The value is no whole number, the sum too large, or the namespace full."),
+    )
+)]
 async fn increment(State(state): State<ApiState>, uri: Uri, request: Request) -> Result<Response, Refusal> {
     let OfPair { namespace, key } = query(&uri)?;
     let ToAdd { by } = body(request, LONGEST_BODY).await?;

@@ -2,40 +2,52 @@
 
 use std::time::Duration;
 
+use axum::Json;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use futures_util::{StreamExt, TryStreamExt};
 use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::api::ApiState;
 use crate::api::admin::{Answer, query};
-use crate::api::auth::require;
+use crate::api::answers::Problem;
+use crate::api::auth::{behind, require};
 use crate::api::problem::Refusal;
 use crate::config::Scope;
-use crate::kv::Existing;
+use crate::kv::{Existing, Line};
 
 /// How long a client may send nothing in the midst of an import.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Lines of JSON. No form in a web page can send that.
 const LINES: &str = "application/x-ndjson";
 
-pub(super) fn routes() -> Router<ApiState> {
-    let read = Router::new().route("/api/kv/export", get(export)).route_layer(require(Scope::KvRead));
-    let change = Router::new().route("/api/kv/import", post(import)).route_layer(require(Scope::KvWrite));
-    read.merge(change)
+pub(super) fn routes() -> OpenApiRouter<ApiState> {
+    let read = behind(require(Scope::KvRead), OpenApiRouter::new().routes(routes!(export)));
+    read.merge(behind(require(Scope::KvWrite), OpenApiRouter::new().routes(routes!(import))))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct Exported {
+    /// This namespace alone.
     namespace: Option<String>,
 }
 
+/// Export pairs
+#[utoipa::path(
+    get, path = "/api/kv/export", tag = "Pairs", params(Exported),
+    responses(
+        (status = OK, body = Line, content_type = "application/x-ndjson", description = "All pairs, or those of a namespace, as lines, each of which is one of these."),
+        (status = NOT_FOUND, body = Problem, description = "There is no such namespace."),
+    )
+)]
 async fn export(State(state): State<ApiState>, uri: Uri) -> Result<Response, Refusal> {
     let Exported { namespace } = query(&uri)?;
     let lines = state.pairs().export(namespace.as_deref()).await?;
@@ -48,12 +60,21 @@ async fn export(State(state): State<ApiState>, uri: Uri) -> Result<Response, Ref
     Ok((headers, Body::from_stream(lines)).into_response())
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default, deny_unknown_fields)]
 struct Imported {
+    /// What to do with a pair that is there already.
+    #[param(inline)]
     existing: Existing,
 }
 
+/// Import pairs
+#[utoipa::path(
+    post, path = "/api/kv/import", tag = "Pairs", params(Imported),
+    request_body(content = Line, content_type = "application/x-ndjson", description = "Lines, each of which is one of these."),
+    responses((status = OK, body = crate::kv::ImportReport, description = "What became of the lines."))
+)]
 async fn import(State(state): State<ApiState>, uri: Uri, request: Request) -> Answer<crate::kv::ImportReport> {
     let Imported { existing } = query(&uri)?;
     let declared = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();

@@ -13,6 +13,7 @@ use crate::event::{CustomProperty, SiteName, TaskType};
 
 /// A task that could be started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct ListedTask {
     /// Its site.
     pub site: SiteName,

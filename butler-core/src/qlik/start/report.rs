@@ -8,6 +8,7 @@ use crate::event::SiteName;
 
 /// What became of a [`StartRequest`](super::StartRequest), choice by choice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct StartReport {
     /// The site.
     pub site: SiteName,
@@ -17,6 +18,7 @@ pub struct StartReport {
 
 /// The tasks that one choice came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct Selection {
     /// By what they were chosen.
     pub by: Selector,
@@ -30,6 +32,7 @@ pub struct Selection {
 
 /// What became of one task. One that was chosen several times is started once, and reported with each choice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct TaskReport {
     /// Its id as the repository writes it; as it was given if there is no such task, or none that may be started.
     pub id: String,
@@ -41,6 +44,7 @@ pub struct TaskReport {
 
 /// What became of one task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(tag = "result", rename_all = "snake_case")]
 pub enum StartOutcome {
     /// The repository has taken it; so it does, and lets it go on, if the task runs already.

@@ -10,6 +10,7 @@ use crate::event::SiteName;
 
 /// Which tasks are to be started, and what is stored before.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct StartRequest {
     /// The site; the configured one if there is none here.
@@ -28,6 +29,7 @@ pub struct StartRequest {
 
 /// A value of a custom property.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PropertyValue {
     /// Name of the property.
@@ -38,6 +40,7 @@ pub struct PropertyValue {
 
 /// A pair for the key-value store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Pair {
     /// The namespace.
@@ -53,6 +56,7 @@ pub struct Pair {
 
 /// By what tasks are chosen.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Selector {
     /// By this id, as it was given.
