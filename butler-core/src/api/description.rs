@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::ApiState;
 use super::answers::Problem;
 use super::page::Page;
 use super::problem::{Refusal, in_words};
+use super::{ApiState, front};
 
 const PAGE: Page = Page { title: "Butler's own API", document: "/api/openapi.json", parts: "/api/docs/" };
 
@@ -31,9 +31,6 @@ const TAGS: [(&str, &str); 8] = [
     ("Tokens", "Who may do what without being on this machine."),
     ("Documentation", "This description."),
 ];
-
-/// What says whether the program lives, which takes no token.
-const OPEN: [&str; 3] = ["/health", "/healthz", "/readyz"];
 
 /// The document, as it is sent.
 #[derive(Debug, Clone)]
@@ -103,7 +100,7 @@ fn name_of(method: &str, path: &str) -> String {
 fn complete_operation(path: &str, operation: &mut Value) {
     let takes_body = operation["requestBody"].is_object();
     let takes_anything = takes_body || operation["parameters"].as_array().is_some_and(|parameters| !parameters.is_empty());
-    let is_open = OPEN.contains(&path);
+    let is_open = front::is_open(path);
     // Who connects from this machine may need no token.
     let required = std::mem::take(&mut operation["security"]);
     let scopes = match (required, is_open) {

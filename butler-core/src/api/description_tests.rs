@@ -77,7 +77,7 @@ async fn what_is_there_is_described_and_what_is_described_is_there() {
     let (served, document) = described().await;
     let described: BTreeSet<_> = document.operations().iter().map(|operation| operation.path.to_owned()).collect();
     assert_eq!(paths(&description::described(admin::routes())), described);
-    for operation in document.operations() {
+    for operation in document.operations().into_iter().filter(|operation| !operation.is_endless()) {
         let target = operation.path.replace(['{', '}'], "");
         let reply = served.ask(&format!("{} {target}", operation.method)).await;
         let is_nothing =

@@ -21,6 +21,15 @@ const LONGEST_ID: usize = 64;
 /// What only says whether the program lives, which whoever starts and stops it asks without a token.
 const OPEN_TO_ALL: [&str; 3] = ["/healthz", "/health", "/readyz"];
 
+/// What describes the API, and nothing that it holds: a browser that opens a page sends no token.
+const DESCRIPTIONS: [&str; 3] = ["/documentation", "/api/docs", "/api/openapi.json"];
+
+/// Whether everybody may see what is at a path.
+pub(super) fn is_open(path: &str) -> bool {
+    let is_below = |at: &str| path.strip_prefix(at).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    OPEN_TO_ALL.contains(&path) || DESCRIPTIONS.into_iter().any(is_below)
+}
+
 /// Lets a request through to its route, or turns it away.
 pub(super) async fn pass(State(access): State<Access>, request: Request, next: Next) -> Response {
     let id = request_id(&request);
@@ -57,7 +66,7 @@ fn judge(access: &Access, request: &Request, address: Option<IpAddr>) -> Result<
     guard::check(request)?;
     match access.identify(request.headers(), address, request.extensions().get::<Shown>()) {
         Ok(caller) => Ok(caller),
-        Err(_) if OPEN_TO_ALL.contains(&request.uri().path()) && request.method().is_safe() => {
+        Err(_) if is_open(request.uri().path()) && request.method().is_safe() => {
             Ok(Caller { who: Who::Anonymous, scopes: crate::config::Scopes::NONE, address })
         }
         Err(why) => Err(Denial::unknown(why.words())),

@@ -87,6 +87,9 @@ mod description;
 #[cfg(feature = "testkit")]
 mod description_tests;
 mod front;
+#[cfg(test)]
+#[cfg(feature = "testkit")]
+mod fuzz;
 mod guard;
 pub mod kv;
 mod log;

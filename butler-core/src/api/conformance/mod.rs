@@ -58,6 +58,11 @@ fn fits(template: &str, path: &str) -> bool {
 }
 
 impl Operation<'_> {
+    /// Whether its answer goes on for as long as the client listens.
+    pub(super) fn is_endless(self) -> bool {
+        self.says["responses"]["200"]["content"].get("text/event-stream").is_some()
+    }
+
     /// What is not as the operation says; nothing if all is.
     pub(super) fn faults(self, answered: Answered<'_>, strictness: Strictness) -> Vec<String> {
         let Answered { status, kind, body } = answered;

@@ -20,6 +20,9 @@ mod documentation;
 #[cfg(test)]
 #[cfg(feature = "testkit")]
 mod documentation_tests;
+#[cfg(test)]
+#[cfg(all(feature = "files", feature = "mqtt", feature = "qlik", feature = "testkit"))]
+mod documented_tests;
 #[cfg(feature = "files")]
 mod files;
 #[cfg(test)]

@@ -29,9 +29,9 @@ const DISABLED: Uuid = uuid!("9c1f7d52-0f5c-4c0e-9d57-3f1c53b8a7e4");
 const NOWHERE: Uuid = uuid!("00000000-1680-44ef-8dc2-e2bfb180af87");
 const FAILED: &str = "Failed starting task";
 
-struct World {
+pub(super) struct World {
     site: Site,
-    served: Served,
+    pub(super) served: Served,
     _folder: TempDir,
 }
 
@@ -40,7 +40,7 @@ impl World {
         Self::with(None, ApiServices::default()).await
     }
 
-    async fn with(filter: Option<StartFilter>, services: ApiServices) -> Self {
+    pub(super) async fn with(filter: Option<StartFilter>, services: ApiServices) -> Self {
         let clock = TestClock::default();
         let folder = TempDir::new().unwrap();
         let options = SiteOptions { clock: Arc::new(clock.clone()), ..SiteOptions::default() };
