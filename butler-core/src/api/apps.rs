@@ -2,17 +2,20 @@
 
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, Uri};
-use axum::routing::{get, post};
-use axum::{Json, Router};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use tower_http::timeout::TimeoutLayer;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::ApiState;
 use super::admin::{Answer, body, query};
-use super::auth::require;
+use super::answers::Problem;
+use super::auth::{behind, require};
 use super::problem::Refusal;
 use crate::config::Scope;
 use crate::event::SiteName;
@@ -23,34 +26,77 @@ const TIMEOUT: Duration = Duration::from_mins(3);
 /// The longest body.
 const LONGEST_BODY: usize = 1 << 16;
 
-pub(super) fn routes() -> Router<ApiState> {
-    let see = Router::new().route("/api/apps", get(list)).route("/api/apps/{id}/dump", get(dump)).route_layer(require(Scope::Read));
-    let change = Router::new().route("/api/apps/reload", post(reload)).route_layer(require(Scope::TasksStart));
+pub(super) fn routes() -> OpenApiRouter<ApiState> {
+    let see = behind(require(Scope::Read), OpenApiRouter::new().routes(routes!(list)).routes(routes!(dump)));
+    let change = behind(require(Scope::TasksStart), OpenApiRouter::new().routes(routes!(reload)));
     see.merge(change).route_layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT))
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default, deny_unknown_fields)]
 struct Of {
+    /// At this site; needed where there are several and `[tasks] site` names none.
+    #[param(inline)]
     site: Option<SiteName>,
 }
 
+/// List apps
+#[utoipa::path(
+    get, path = "/api/apps", tag = "Apps", params(Of),
+    responses(
+        (status = OK, body = Vec<AppSummary>, description = "The apps, in the order of the engine."),
+        (status = CONFLICT, body = Problem, description = "No site is configured whose engine could be asked."),
+        (status = BAD_GATEWAY, body = Problem, description = "The engine does not answer, or refuses."),
+    )
+)]
 async fn list(State(state): State<ApiState>, uri: Uri) -> Answer<Vec<AppSummary>> {
     let Of { site } = query(&uri)?;
     Ok(Json(apps(&state)?.list(site.as_ref()).await?))
 }
 
+/// What is in an app
+///
+/// Its script, sheets, measures, dimensions, variables and so on, without its data.
+#[utoipa::path(
+    get, path = "/api/apps/{id}/dump", tag = "Apps", params(("id" = String, Path, description = "Id of the app."), Of),
+    responses(
+        (status = OK, body = serde_json::Map<String, Value>, description = "All that the engine tells of it."),
+        (status = NOT_FOUND, body = Problem, description = "There is no such app."),
+        (status = CONFLICT, body = Problem, description = "No site is configured whose engine could be asked."),
+        (status = BAD_GATEWAY, body = Problem, description = "The engine does not answer, or refuses."),
+    )
+)]
 async fn dump(State(state): State<ApiState>, Path(id): Path<String>, uri: Uri) -> Answer<Map<String, Value>> {
     let Of { site } = query(&uri)?;
     Ok(Json(apps(&state)?.dump(site.as_ref(), &id).await?))
 }
 
-/// Says no more than that the app is open; how the reload goes is told in the log.
-async fn reload(State(state): State<ApiState>, request: Request) -> Result<(StatusCode, Json<Value>), Refusal> {
+/// A reload that has begun.
+#[derive(Debug, Serialize, ToSchema)]
+struct Begun {
+    /// Id of the app.
+    app: String,
+}
+
+/// Reload an app
+///
+/// The answer says no more than that the app is open and its reload begins; how it ends is told in the log, and by the tasks that are started then.
+#[utoipa::path(
+    post, path = "/api/apps/reload", tag = "Apps", request_body = ReloadRequest,
+    responses(
+        (status = ACCEPTED, body = Begun, description = "The app is open, and its reload begins."),
+        (status = NOT_FOUND, body = Problem, description = "There is no such app."),
+        (status = CONFLICT, body = Problem, description = "No site is configured whose engine could be asked."),
+        (status = BAD_GATEWAY, body = Problem, description = "The engine does not answer, or refuses."),
+        (status = SERVICE_UNAVAILABLE, body = Problem, description = "As many reloads as may be are under way already."),
+    )
+)]
+async fn reload(State(state): State<ApiState>, request: Request) -> Result<(StatusCode, Json<Begun>), Refusal> {
     let order: ReloadRequest = body(request, LONGEST_BODY).await?;
     let app = order.app.clone();
     apps(&state)?.reload(order).await?;
-    Ok((StatusCode::ACCEPTED, Json(json!({ "app": app }))))
+    Ok((StatusCode::ACCEPTED, Json(Begun { app })))
 }
 
 fn apps(state: &ApiState) -> Result<&Apps, Refusal> {

@@ -20,6 +20,7 @@ const MOST: usize = 100;
 
 /// A reload to begin.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct ReloadRequest {
     /// The site; the configured one if there is none here.

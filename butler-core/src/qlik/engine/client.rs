@@ -21,6 +21,7 @@ const CONNECTING: Duration = Duration::from_secs(10);
 
 /// An app, as a list shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct AppSummary {
     /// Its id.
     pub id: String,

@@ -10,6 +10,7 @@ use super::session::{Call, Session};
 
 /// What the engine does when a script has an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ReloadMode {
     /// It ends the reload.
