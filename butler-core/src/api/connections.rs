@@ -70,6 +70,8 @@ pub(super) enum Doing {
     Work,
     /// Waits for the client to take the answer.
     Answer,
+    /// Waits for more of an answer that is not there yet.
+    Stream,
     /// Waits for the next request.
     Idle,
 }
@@ -90,6 +92,16 @@ impl Seat {
     /// From now on it does this.
     pub(super) fn turn(&self, doing: Doing) {
         self.turn_since(doing, Instant::now());
+    }
+
+    /// There is more of the answer, or there will be.
+    pub(super) fn streams(&self, there_is_more: bool) {
+        let mut state = lock(&self.0);
+        match (state.0, there_is_more) {
+            (Doing::Answer, false) => *state = (Doing::Stream, state.1),
+            (Doing::Stream, true) => *state = (Doing::Answer, Instant::now()),
+            _ => {}
+        }
     }
 
     /// It does this, and counts as doing it since then.
@@ -114,10 +126,19 @@ impl Seat {
         }
     }
 
-    /// The whole answer was handed over.
+    /// The client takes nothing at the moment.
+    pub(super) fn stalled(&self) {
+        let mut state = lock(&self.0);
+        // What there is of the answer was handed over, but not to the client.
+        if matches!(state.0, Doing::Idle | Doing::Stream) {
+            *state = (Doing::Answer, Instant::now());
+        }
+    }
+
+    /// The whole answer was handed over, to the client or to what is written next.
     pub(super) fn answered(&self) {
         let mut state = lock(&self.0);
-        if state.0 == Doing::Answer {
+        if matches!(state.0, Doing::Answer | Doing::Stream) {
             *state = (Doing::Idle, Instant::now());
         }
     }
@@ -241,7 +262,9 @@ impl Connections {
                 Doing::Body => self.limits.body + self.limits.answer,
                 Doing::Answer => self.limits.answer,
                 Doing::Idle => self.limits.idle,
-                Doing::Work => return true,
+                // Nobody waits for the end of what has none.
+                Doing::Stream if ending => LAST_CALL,
+                Doing::Work | Doing::Stream => return true,
             };
             let asks_nothing = matches!(doing, Doing::Handshake | Doing::Head | Doing::Idle);
             let limit = if ending && asks_nothing { limit.min(LAST_CALL) } else { limit };

@@ -25,8 +25,8 @@ use super::connections::{Doing, Seat};
 use super::watched::{Answered, Late, Timely, Watched};
 use super::{guard, tls, v4};
 
-/// The most that the head of a request may be long, in bytes.
-const LONGEST_HEAD: usize = 64 << 10;
+/// About the most that the head of a request may be long, in bytes; what came along with its end still counts.
+const LONGEST_HEAD: usize = 32 << 10;
 
 /// What is known about a connection before anything was said.
 pub(super) struct Conversation {
