@@ -43,7 +43,8 @@
 //! `[api] allow_anonymous = false` lets nobody do anything without a token, `true` lets everybody do everything. `[api] allow` names the networks that connections are taken from at all.
 //!
 //! A token has scopes, and each request takes one: `read` for what the table above shows with `GET`, `tasks:start`, `kv:read`, `kv:write`, `files:write`, `schedules`, `messages`, and `admin` for
-//! all that is changed beside and for everything else. Who is not known is answered `401`, who may not do it `403`. Everybody may ask whether the program lives (`/healthz`) and is ready (`/readyz`), but not why it is not.
+//! all that is changed beside and for everything else. Who is not known is answered `401`, who may not do it `403`. Everybody may ask whether the program lives (`/healthz`) and is ready (`/readyz`), but not why it is not. What describes the API
+//! (`/documentation`, `/api/docs`, `/api/openapi.json`) is open to everybody as well, for a browser that opens a page sends no token.
 //!
 //! Tokens are made with `butler-cli token create` (`POST /api/tokens`), or stand in `[api.tokens.NAME]`. Of those that are made only a digest is kept.
 //!

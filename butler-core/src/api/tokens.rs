@@ -66,7 +66,7 @@ impl From<TokenError> for Refusal {
             TokenError::BadName(_) | TokenError::NoScope | TokenError::BadLife => Self::bad_request(words),
             TokenError::Missing(_) => Self::not_found(words),
             TokenError::Exists(_) => Self::conflict(words).remedy("Revoke it first, or take another name."),
-            TokenError::TooMany | TokenError::Configured(_) => Self::conflict(words),
+            TokenError::TooMany | TokenError::Nowhere | TokenError::Configured(_) => Self::conflict(words),
             TokenError::NoChance => Self::new(StatusCode::INTERNAL_SERVER_ERROR, words),
         }
     }

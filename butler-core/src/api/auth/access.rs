@@ -88,7 +88,7 @@ impl Access {
     }
 
     pub(in crate::api) async fn make_token(&self, new: NewToken) -> Result<(String, ListedToken), TokenError> {
-        let tokens = self.inner.tokens.as_ref().ok_or(StoreError::Closed)?;
+        let tokens = self.inner.tokens.as_ref().ok_or(TokenError::Nowhere)?;
         tokens.make(new).await
     }
 

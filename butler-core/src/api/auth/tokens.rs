@@ -61,6 +61,8 @@ pub(in crate::api) enum TokenError {
     Missing(String),
     #[error("the token `{0}` stands in the configuration, and is revoked there")]
     Configured(String),
+    #[error("this server was put together without a place to keep tokens in")]
+    Nowhere,
     #[error("the system gives no random numbers")]
     NoChance,
     #[error(transparent)]

@@ -9,7 +9,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use crate::api::{ApiParts, ApiServices, ApiState, Server};
+use crate::api::{Access, ApiParts, ApiServices, ApiState, Server};
+use crate::config::AccessSettings;
 use crate::pipeline::{Health, Plan};
 use crate::source::{Intake, Stop};
 use crate::store::memory::MemoryStore;
@@ -54,7 +55,8 @@ impl Served {
             clock: Arc::new(clock.clone()),
             services,
         });
-        let server = Server::bind("127.0.0.1:0").await.expect("a port");
+        let access = Access::open(&AccessSettings::default(), Arc::clone(&store) as _, Arc::new(clock.clone())).await.expect("a store");
+        let server = Server::bind("127.0.0.1:0").await.expect("a port").admitting(access);
         let address = server.address();
         let mut serving = JoinSet::new();
         serving.spawn(server.serve(state, Stop::new()));
@@ -101,7 +103,27 @@ impl Served {
     }
 }
 
+/// What was sent in pieces, each behind its length; `None` if it broke off.
+fn whole(mut pieces: &str) -> Option<String> {
+    let mut whole = String::new();
+    loop {
+        let (length, rest) = pieces.split_once("\r\n")?;
+        let length = usize::from_str_radix(length, 16).ok()?;
+        whole += rest.get(..length)?;
+        pieces = rest.get(length..)?.strip_prefix("\r\n")?;
+        if length == 0 {
+            return Some(whole);
+        }
+    }
+}
+
 impl Reply {
+    /// With the body in one, if it was sent in pieces; `None` if it broke off.
+    pub(in crate::api) fn in_one(self) -> Option<Self> {
+        let body = if self.header("transfer-encoding") == "chunked" { whole(&self.body)? } else { self.body };
+        Some(Self { body, ..self })
+    }
+
     /// A header; an empty text if there is none.
     pub(in crate::api) fn header(&self, name: &str) -> &str {
         let lines = self.head.lines().filter_map(|line| line.split_once(": "));
