@@ -17,7 +17,7 @@ const KNOWN: [Method; 5] = [Method::GET, Method::HEAD, Method::PUT, Method::POST
 /// The request as it is to be routed, or the answer to one that can't be.
 #[expect(clippy::result_large_err, reason = "it is taken apart at once, and the good case is as large")]
 pub(in crate::api) fn prepare(mut request: Request<Incoming>) -> Result<Request<Incoming>, Response<Body>> {
-    if request.uri().path().starts_with("/api/") {
+    if is_ours(request.uri().path()) {
         return Ok(request);
     }
     if request.method() == Method::POST
@@ -36,6 +36,11 @@ pub(in crate::api) fn prepare(mut request: Request<Incoming>) -> Result<Request<
         return Err(bad_url(&sent(uri)));
     }
     Ok(request)
+}
+
+/// Whether an address is one of our own, which scripts do not know.
+fn is_ours(path: &str) -> bool {
+    path.starts_with("/api/") || ["/health", "/healthz", "/metrics", "/readyz"].contains(&path)
 }
 
 /// The address as it was sent.
