@@ -2,16 +2,16 @@
 
 mod kv;
 mod silences;
+mod token;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use butler_core::config::Scope;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use kv::{Kv, KvWhat, Pair, Set};
 pub(crate) use silences::{AddSilence, Silences, SilencesWhat};
+pub(crate) use token::{Token, TokenWhat};
 
 /// Butler for Qlik Sense: no failed reload goes unnoticed.
 ///
@@ -206,36 +206,6 @@ pub(crate) struct Server {
     /// The key of that certificate.
     #[arg(long, global = true, value_name = "FILE", requires = "client_certificate")]
     pub(crate) client_key: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Token {
-    #[command(flatten)]
-    pub(crate) server: Server,
-    #[command(subcommand)]
-    pub(crate) what: TokenWhat,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum TokenWhat {
-    /// Makes a token and prints it, this once.
-    Create {
-        /// By what its bearer is known: in the list, in the audit log.
-        name: String,
-        /// What its bearer may do; may be given several times. `read` sees everything and changes nothing, `admin` may do everything.
-        #[arg(long = "scope", value_name = "SCOPE", required = true, value_parser = scopes())]
-        scopes: Vec<Scope>,
-        /// How long it is good for, such as 90d; for good if it is left out.
-        #[arg(long, value_name = "DURATION", value_parser = ttl)]
-        expires: Option<Duration>,
-    },
-    /// All tokens, and when they were last shown.
-    List,
-    /// Revokes a token: from now on it opens nothing.
-    Revoke {
-        /// Its name.
-        name: String,
-    },
 }
 
 #[derive(Debug, Args)]
@@ -444,10 +414,6 @@ pub(crate) struct Completions {
 }
 
 /// The scopes, which the help then lists.
-fn scopes() -> impl TypedValueParser<Value = Scope> {
-    PossibleValuesParser::new(Scope::ALL.map(Scope::as_str)).try_map(|name| name.parse::<Scope>())
-}
-
 fn kind(text: &str) -> Result<String, String> {
     text.parse::<butler_core::pipeline::KindPattern>().map(|kind| kind.to_string()).map_err(|error| error.to_string())
 }

@@ -15,6 +15,8 @@ use super::{guard, log};
 
 /// By which name a request can be found again, with the one who sent it, with us, and in between.
 const REQUEST_ID: &str = "x-request-id";
+/// How long a client may leave its connection idle, in words for it.
+const KEEP_ALIVE: &str = "timeout=72";
 /// A longer id is not taken over.
 const LONGEST_ID: usize = 64;
 
@@ -35,9 +37,11 @@ pub(super) async fn pass(State(access): State<Access>, request: Request, next: N
     let id = request_id(&request);
     let span = tracing::info_span!("request", id);
     let mut response = admit(access, request, next).instrument(span).await;
+    let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(REQUEST_ID, id);
+        headers.insert(REQUEST_ID, id);
     }
+    headers.insert("keep-alive", HeaderValue::from_static(KEEP_ALIVE));
     response
 }
 
@@ -48,11 +52,11 @@ async fn admit(access: Access, mut request: Request, next: Next) -> Response {
         Ok(caller) => {
             let who = caller.who.clone();
             request.extensions_mut().insert(caller);
-            let (late, path) = (request.extensions().get::<Late>().cloned(), request.uri().clone());
+            let late = request.extensions().get::<Late>().cloned();
             let answered = next.run(request).await;
             match late {
                 // Whatever the route made of half a body.
-                Some(late) if late.is_so() => (who, too_late(path.path())),
+                Some(late) if late.is_so() => (who, too_late(entry.path())),
                 _ => (who, answered),
             }
         }

@@ -1,6 +1,7 @@
 //! What became of each request: in one line for who wants to see what is asked, and in another for who has to know who did what.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::net::IpAddr;
 
 use axum::extract::Request;
@@ -16,13 +17,30 @@ use super::front::{changes, is_refusal};
 pub(super) struct Entry {
     method: Method,
     uri: Uri,
-    address: String,
+    address: Address,
+}
+
+/// Where a request came from, in words once somebody wants to read it.
+#[derive(Debug, Clone, Copy)]
+struct Address(Option<IpAddr>);
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(address) => address.fmt(f),
+            None => f.write_str("an unknown address"),
+        }
+    }
 }
 
 impl Entry {
     pub(super) fn of(request: &Request, address: Option<IpAddr>) -> Self {
-        let address = address.map_or_else(|| "an unknown address".to_owned(), |address| address.to_string());
-        Self { method: request.method().clone(), uri: request.uri().clone(), address }
+        Self { method: request.method().clone(), uri: request.uri().clone(), address: Address(address) }
+    }
+
+    /// The path that was asked for.
+    pub(super) fn path(&self) -> &str {
+        self.uri.path()
     }
 
     /// Writes what became of it: to `butler::access` always, to `butler::audit` if it was refused or may have changed something.
@@ -38,10 +56,10 @@ impl Entry {
         }
         if is_refusal(status) {
             let why = answered.extensions().get::<Why>().map_or("", |Why(why)| why);
-            tracing::warn!(target: "butler::audit", who = %who, address, method = %method, path, status = code, why, "refused");
+            tracing::warn!(target: "butler::audit", who = %who, %address, method = %method, path, status = code, why, "refused");
         } else if changes(method) {
             let outcome = if status.is_success() { "done" } else { "failed" };
-            tracing::info!(target: "butler::audit", who = %who, address, method = %method, path, status = code, "{outcome}");
+            tracing::info!(target: "butler::audit", who = %who, %address, method = %method, path, status = code, "{outcome}");
         }
     }
 }

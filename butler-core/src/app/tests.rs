@@ -8,7 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tempfile::TempDir;
 
-use super::{Butler, StartError, udp_names};
+use super::parts::udp_names;
+use super::{Butler, StartError};
 use crate::config::Config;
 use crate::event::SourceName;
 use crate::source::udp::UdpSettings;

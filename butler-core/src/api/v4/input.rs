@@ -189,7 +189,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Sent<T> {
     type Rejection = Fault;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Fault> {
-        input(parts, |input| input.body.clone()).map(Self)
+        input(parts, |input| input.body.take()).map(Self)
     }
 }
 
@@ -197,12 +197,12 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Asked<T> {
     type Rejection = Fault;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Fault> {
-        input(parts, |input| input.query.clone()).map(Self)
+        input(parts, |input| input.query.take()).map(Self)
     }
 }
 
 /// What the schemas let through can be read; if not, schema and endpoint are at odds, which is our fault.
-fn input<T: DeserializeOwned>(parts: &Parts, part: impl Fn(&Input) -> Value) -> Result<T, Fault> {
-    let value = parts.extensions.get::<Input>().map(part).unwrap_or_default();
+fn input<T: DeserializeOwned>(parts: &mut Parts, part: impl Fn(&mut Input) -> Value) -> Result<T, Fault> {
+    let value = parts.extensions.get_mut::<Input>().map(part).unwrap_or_default();
     serde_json::from_value(value).map_err(|error| Fault::internal("The request can't be read", &error))
 }

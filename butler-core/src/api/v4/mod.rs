@@ -58,13 +58,13 @@ mod tests;
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::Request;
 use axum::handler::Handler;
 use axum::http::Method;
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::{MethodFilter, on};
-use axum::{Router, middleware};
 use serde_json::Value;
 
 use self::document::Operation;
@@ -77,9 +77,6 @@ pub(crate) use self::outgoing::Remote;
 use super::ApiState;
 use super::auth::require_any;
 use crate::config::{Endpoint, Scope};
-
-/// How long a client may leave its connection idle, in words for it.
-const KEEP_ALIVE: &str = "timeout=72";
 
 /// Every endpoint that is switched on, and the answer to everything that is none.
 /// The documentation says that they are reached at `origin`, such as `http://127.0.0.1:8080`.
@@ -124,7 +121,7 @@ pub(super) fn routes(state: &ApiState, origin: &str) -> Router<ApiState> {
         };
     }
     let routes = documentation::routes(routes, origin);
-    routes.router.method_not_allowed_fallback(unknown).layer(middleware::map_response(keep_alive))
+    routes.router.method_not_allowed_fallback(unknown)
 }
 
 /// The scopes of which one is needed to see something at an endpoint, and to change something.
@@ -151,11 +148,6 @@ fn scopes(endpoint: Endpoint) -> (&'static [Scope], &'static [Scope]) {
 /// The answer to an address that is no endpoint, or to a method that it has not.
 pub(super) async fn unknown(request: Request) -> Response {
     answer::no_route(request.method().as_str(), &incoming::sent(request.uri()))
-}
-
-async fn keep_alive(mut response: Response) -> Response {
-    response.headers_mut().insert("keep-alive", axum::http::HeaderValue::from_static(KEEP_ALIVE));
-    response
 }
 
 /// Endpoints, each behind its gate.
