@@ -148,7 +148,12 @@ impl Config {
         let (source, table) = Source::parse(label, text).map_err(ConfigError::Invalid)?;
         let mut found = Issues::of(Some(source));
         spoilt_paths(&table, "", &mut found);
-        let root: Root = read(table, &mut found).unwrap_or_default();
+        let tables: Vec<String> = table.keys().cloned().collect();
+        let root: Root = read(table, &mut found).unwrap_or_else(|| {
+            // What is said about the defaults in their place would be about nothing that anybody wrote.
+            tables.iter().for_each(|table| found.explained(table));
+            Root::default()
+        });
         Ok(Self {
             sites: root.sites,
             sinks: root.sinks,
