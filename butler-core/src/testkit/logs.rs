@@ -1,11 +1,11 @@
 //! What is logged, for tests that look for what must not be.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::subscriber::DefaultGuard;
+use tracing::subscriber::{DefaultGuard, Interest};
 use tracing::{Event, Metadata, Subscriber};
 
 /// Keeps everything that is logged on this thread while it lives, at every level: the fields of events and of spans.
@@ -21,11 +21,18 @@ impl fmt::Debug for Logs {
 }
 
 impl Logs {
-    /// Begins.
+    /// Begins. The first time, the process gets a subscriber that keeps nothing, unless it has one: a place in the code that is reached for the first time while nobody listens
+    /// anywhere, on another thread and at the very moment in which somebody begins to, would stay silent for good.
     #[must_use]
     pub fn keep() -> Self {
+        static LISTENING: Once = Once::new();
+        LISTENING.call_once(|| {
+            // Whoever has set one already listens as well.
+            let _ = tracing::subscriber::set_global_default(Deaf);
+        });
         let lines = Arc::<Mutex<Vec<String>>>::default();
         let guard = tracing::subscriber::set_default(Keeper(Arc::clone(&lines)));
+        tracing::callsite::rebuild_interest_cache();
         Self { lines, _guard: guard }
     }
 
@@ -34,6 +41,33 @@ impl Logs {
     pub fn lines(&self) -> Vec<String> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+/// Keeps nothing, but wants to be asked each time.
+struct Deaf;
+
+impl Subscriber for Deaf {
+    fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
+        Interest::sometimes()
+    }
+
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        false
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, _: &Event<'_>) {}
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
 }
 
 struct Keeper(Arc<Mutex<Vec<String>>>);
