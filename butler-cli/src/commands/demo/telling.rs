@@ -30,6 +30,7 @@ pub(super) fn introduction(world: &World) -> String {
         ),
         String::new(),
         paint(&format!("  look into it with: butler-cli events list --server http://{}", world.address("api")), Colour::Dim),
+        paint(&format!("  or in a browser:   http://{0}/documentation and http://{0}/api/docs", world.address("api")), Colour::Dim),
         String::new(),
     ];
     lines.join("\n") + "\n"
