@@ -9,6 +9,7 @@
 //! what may be a secret.
 
 mod access;
+mod api;
 #[cfg(feature = "qlik")]
 mod certificates;
 mod endpoints;
@@ -23,6 +24,7 @@ mod kv;
 mod load;
 mod messages;
 pub mod model;
+mod monitor;
 mod options;
 mod read;
 mod resolve;

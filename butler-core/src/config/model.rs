@@ -9,13 +9,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::access::{ApiTlsConfig, TokensConfig};
-use super::endpoints::EndpointsConfig;
+pub use super::api::ApiConfig;
 use super::engine::EngineConfig;
 #[cfg(feature = "files")]
 pub use super::files::{DirectoryPairConfig, FilesConfig};
 pub use super::kv::KvConfig;
-use super::messages::{NewRelicPostConfig, SlackPostConfig};
+pub use super::monitor::{MonitorConfig, TaskWatchConfig, UptimeConfig};
 use super::options::OptionsTable;
 use super::values::{ByteSize, Period, Texts};
 #[cfg(feature = "mqtt")]
@@ -184,58 +183,6 @@ impl Default for UdpConfig {
     }
 }
 
-/// `[api]`: the HTTP server.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ApiConfig {
-    /// Whether there is one.
-    pub enabled: bool,
-    /// Address and port to listen on; port 0 takes a free one.
-    pub listen: String,
-    /// Whether somebody who shows no token may do everything: `true` for everybody, `false` for nobody; if it is left out, for whoever connects from this machine.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub allow_anonymous: Option<bool>,
-    /// Tokens beside those that are made while it runs.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub tokens: TokensConfig,
-    /// Addresses and networks (`10.0.0.0/8`) from which connections are taken, beside this machine; from everywhere if it is left out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub allow: Option<Vec<String>>,
-    /// Connections at a time. When there are as many, those that wait for their client longest make room for new ones.
-    pub max_connections: u32,
-    /// HTTPS.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tls: Option<ApiTlsConfig>,
-    /// How many requests to `/v4` each address may send a minute; `0` for as many as it likes.
-    pub rate_limit: u32,
-    /// Which endpoints of `/v4` there are.
-    pub endpoints: EndpointsConfig,
-    /// Where messages for Slack go.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub slack: Option<SlackPostConfig>,
-    /// Where events and metrics for New Relic go.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub new_relic: Option<NewRelicPostConfig>,
-}
-
-impl Default for ApiConfig {
-    fn default() -> Self {
-        Self {
-            enabled: true,
-            listen: "127.0.0.1:8080".into(),
-            allow_anonymous: None,
-            tokens: TokensConfig::new(),
-            allow: None,
-            max_connections: 512,
-            tls: None,
-            rate_limit: 100,
-            endpoints: EndpointsConfig::default(),
-            slack: None,
-            new_relic: None,
-        }
-    }
-}
-
 /// `[routing]`: what holds for all routes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -252,57 +199,6 @@ impl Default for RoutingConfig {
     fn default() -> Self {
         let Budgets { deciding, showing } = Budgets::default();
         Self { fallback: Vec::new(), deciding_budget: Period(deciding), showing_budget: Period(showing) }
-    }
-}
-
-/// `[monitor]`: what is watched beside the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct MonitorConfig {
-    /// Tasks that are late, hang, keep failing, and recover.
-    pub tasks: TaskWatchConfig,
-    /// How long Butler runs, and how much memory it holds.
-    pub uptime: UptimeConfig,
-}
-
-/// `[monitor.uptime]`: a measurement of Butler itself, for time series.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct UptimeConfig {
-    /// Whether it is told; if it is left out it is as soon as a route names `butler.uptime`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub enabled: Option<bool>,
-    /// The time from one to the next.
-    pub every: Period,
-}
-
-impl Default for UptimeConfig {
-    fn default() -> Self {
-        Self { enabled: None, every: Period(crate::monitor::uptime::UptimeMonitor::EVERY) }
-    }
-}
-
-/// `[monitor.tasks]`: what of the tasks of all sites with certificates is told beside how they ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TaskWatchConfig {
-    /// Whether they are watched; if it is left out they are as soon as a route takes `task.late`, `task.stuck`, `task.failing` or `task.recovered`.
-    pub enabled: Option<bool>,
-    /// How often the repository is asked.
-    pub every: Period,
-    /// How long after its time a task may start.
-    pub late_after: Period,
-    /// How long an execution may wait for its start.
-    pub queued_after: Period,
-    /// How long any task may run, whatever it usually takes.
-    pub longest: Option<Period>,
-    /// How often it is told of a task that it still fails (`task.failing`); never if it is left out.
-    pub remind: Option<Period>,
-}
-
-impl Default for TaskWatchConfig {
-    fn default() -> Self {
-        Self { enabled: None, every: seconds(60), late_after: seconds(5 * 60), queued_after: seconds(30 * 60), longest: None, remind: None }
     }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::stage::{SECOND, Stage, one_sink, rest, route};
 use super::testing::a_new_event;
-use super::tests::{SECOND, Stage, one_sink, rest, route};
 use crate::event::DeliveryId;
 use crate::sink::{Delivery, DeliveryError, Reason, Receipt};
 use crate::store::{DeliveryRecord, DeliveryState};

@@ -27,6 +27,8 @@ mod router;
 mod run;
 mod settler;
 mod silence;
+#[cfg(test)]
+mod stage;
 mod supervise;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use super::stage::{FakeEnricher, SECOND, Setup, Stage, one_sink, rest, route};
 use super::testing::a_new_event;
-use super::tests::{FakeEnricher, SECOND, Setup, Stage, one_sink, rest, route};
 use super::*;
 use crate::event::*;
 use crate::sink::*;

@@ -25,6 +25,8 @@ mod fields;
 mod golden;
 mod message;
 mod parse;
+#[cfg(test)]
+mod round_trips;
 mod to_event;
 
 pub use encode::{Absent, encode, encode_engine, encode_scheduler};
