@@ -14,6 +14,7 @@
 //! may answer; [`StartTask`] is one, by which a task is started; an [`MqttPublisher`] says other things over the same connection.
 
 mod publisher;
+mod queue;
 mod source;
 #[cfg(feature = "qlik")]
 mod start_task;

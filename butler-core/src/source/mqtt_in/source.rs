@@ -73,7 +73,8 @@ impl MqttInSource {
     /// A source named `mqtt` that hears nothing yet.
     #[must_use]
     pub fn new(settings: MqttInSettings, clock: Arc<dyn Clock>) -> Self {
-        Self { settings, handlers: Vec::new(), publisher: MqttPublisher::default(), clock }
+        let publisher = MqttPublisher::new(Arc::clone(&clock));
+        Self { settings, handlers: Vec::new(), publisher, clock }
     }
 
     /// Publishes over its connection, while there is one.
@@ -98,12 +99,19 @@ impl EventSource for MqttInSource {
 
     /// Connects to nothing yet: a broker that is down must not keep anything from starting.
     async fn open(&self, _: Intake, stop: Stop) -> Result<Open, SourceError> {
-        Ok(Open { addresses: Vec::new(), run: Box::pin(self.clone().run(stop)) })
+        let source = self.clone();
+        let run = async move {
+            source.run(stop).await;
+            source.publisher.close();
+            Ok(())
+        };
+        Ok(Open { addresses: Vec::new(), run: Box::pin(run) })
     }
 }
 
 impl MqttInSource {
-    async fn run(self, stop: Stop) -> Result<(), SourceError> {
+    /// Stays connected until it is told to stop.
+    async fn run(&self, stop: Stop) {
         let broker = self.settings.broker.shown();
         let (mut failures, mut is_known) = (0, false);
         loop {
@@ -111,7 +119,7 @@ impl MqttInSource {
             let connecting = async { timeout(OPENING, self.connect()).await.unwrap_or_else(|_| Err(self.silent())) };
             let connected = tokio::select! {
                 biased;
-                () = stop.cancelled() => return Ok(()),
+                () = stop.cancelled() => return,
                 connected = connecting => connected,
             };
             let fault = match connected {
@@ -123,7 +131,7 @@ impl MqttInSource {
                     let ended = self.attend(&session, messages, &stop).await;
                     self.publisher.set(None);
                     match ended {
-                        None => return Ok(()),
+                        None => return,
                         Some(fault) => fault,
                     }
                 }
@@ -141,7 +149,7 @@ impl MqttInSource {
             failures += 1;
             tokio::select! {
                 () = self.clock.sleep(pause(failures)) => {}
-                () = stop.cancelled() => return Ok(()),
+                () = stop.cancelled() => return,
             }
         }
     }
@@ -171,19 +179,34 @@ impl MqttInSource {
         Ok((session, messages))
     }
 
-    /// Hands messages over until the connection ends, which gives its fault, or is to end, which gives none.
-    async fn attend(&self, session: &Session, mut messages: mpsc::Receiver<Incoming>, stop: &Stop) -> Option<Fault> {
-        let mut draining = pin!(self.publisher.drain(session));
+    /// Hears and publishes until the connection ends, which gives its fault, or is to end, which gives none.
+    async fn attend(&self, session: &Session, messages: mpsc::Receiver<Incoming>, stop: &Stop) -> Option<Fault> {
+        let given_up = Stop::new();
+        let mut hearing = pin!(self.hear(session, messages, stop, &given_up));
+        tokio::select! {
+            biased;
+            ended = &mut hearing => ended,
+            fault = self.publisher.drain(session) => {
+                // Whoever is handling a message handles it to its end.
+                given_up.cancel();
+                hearing.await;
+                Some(fault)
+            }
+        }
+    }
+
+    /// Hands messages over until the connection ends, which gives its fault, or is to end or is given up, which gives none.
+    async fn hear(&self, session: &Session, mut messages: mpsc::Receiver<Incoming>, stop: &Stop, given_up: &Stop) -> Option<Fault> {
         loop {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {
-                    let lost = self.publisher.waiting();
-                    if lost > 0 {
-                        tracing::warn!(lost, "Messages that were to be published over MQTT are lost, for Butler ends.");
-                    }
                     // A broker that does not answer is left all the same.
-                    let _ = timeout(PARTING, session.leave()).await;
+                    let parting = async {
+                        let _ = self.publisher.flush(session).await;
+                        session.leave().await;
+                    };
+                    let _ = timeout(PARTING, parting).await;
                     return None;
                 }
                 Some(message) = messages.recv() => self.hand_over(message).await,
@@ -194,7 +217,7 @@ impl MqttInSource {
                     }
                     return Some(fault);
                 }
-                never = &mut draining => match never {},
+                () = given_up.cancelled() => return None,
             }
         }
     }

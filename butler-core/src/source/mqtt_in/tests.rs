@@ -9,9 +9,9 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::clock::Clock;
 use crate::mqtt::{Broker, BrokerConfig, FaultKind, Incoming, MqttVersion, Publication};
-use crate::simulator::inbox::{MqttInbox, MqttOptions};
+use crate::simulator::inbox::{Gate, MqttAnswer, MqttInbox, MqttOptions};
 use crate::source::{EventSource, Intake, Stop};
-use crate::testkit::{TestClock, closed_port};
+use crate::testkit::{Logs, TestClock, closed_port};
 
 /// Hands on what it gets.
 #[derive(Debug)]
@@ -201,4 +201,87 @@ async fn what_is_queued_is_published_in_order_once_there_is_a_connection() {
     assert_eq!(queued(4).await[3], "four");
     running.stop.cancel();
     running.task.await.unwrap();
+}
+
+/// What was published to the topic of [`queued_one`], as often as the broker has it.
+fn queued(inbox: &MqttInbox) -> Vec<String> {
+    inbox.published().into_iter().filter(|one| one.topic == "queued").map(|one| one.payload).collect()
+}
+
+fn queued_one(payload: &str) -> Publication {
+    Publication { topic: "queued".into(), payload: payload.to_owned().into(), ..Publication::default() }
+}
+
+/// Waits until something more was published to that topic than `known`.
+async fn more_queued(inbox: &MqttInbox, known: usize) -> Vec<String> {
+    loop {
+        let (all, queued) = (inbox.published().len(), queued(inbox));
+        if queued.len() > known {
+            return queued;
+        }
+        inbox.wait_for(all + 1).await;
+    }
+}
+
+/// Lets time pass for whoever waits for it, until there is a second connection.
+async fn connected_again(running: &Running, inbox: &MqttInbox) {
+    let mut subscribed = std::pin::pin!(inbox.subscriptions(2));
+    loop {
+        tokio::select! {
+            biased;
+            _ = &mut subscribed => return,
+            () = running.clock.sleepers(1) => running.clock.advance(Duration::from_secs(1)),
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn what_was_under_way_when_the_connection_ended_is_published_again() {
+    for answer in [MqttAnswer::Drop, MqttAnswer::Half] {
+        let inbox = inbox().await;
+        let running = run(settings(inbox.address().port(), MqttVersion::V5)).await;
+        inbox.subscriptions(1).await;
+        inbox.answer_always(answer);
+        running.publisher.queue(queued_one("one")).unwrap();
+        running.publisher.queue(queued_one("two")).unwrap();
+        while said(&inbox).last().map(String::as_str) != Some(GONE) {
+            inbox.wait_for(inbox.published().len() + 1).await;
+        }
+        let before = queued(&inbox).len();
+        inbox.behave();
+        connected_again(&running, &inbox).await;
+        more_queued(&inbox, before).await;
+        let all = more_queued(&inbox, before + 1).await;
+        assert_eq!(all[before..], ["one", "two"]);
+        running.stop.cancel();
+        running.task.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_broker_that_acknowledges_nothing_is_left_for_another_connection() {
+    let inbox = inbox().await;
+    let running = run(settings(inbox.address().port(), MqttVersion::V5)).await;
+    inbox.subscriptions(1).await;
+    inbox.answer_always(MqttAnswer::Hold(Gate::default()));
+    running.publisher.queue(queued_one("one")).unwrap();
+    let before = more_queued(&inbox, 0).await.len();
+    inbox.behave();
+    connected_again(&running, &inbox).await;
+    assert_eq!(more_queued(&inbox, before).await.last().map(String::as_str), Some("one"));
+    running.stop.cancel();
+    running.task.await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_lost_at_the_end_is_said() {
+    let logs = Logs::keep();
+    let running = run(settings(closed_port(), MqttVersion::V5)).await;
+    running.clock.sleepers(1).await;
+    running.publisher.queue(queued_one("one")).unwrap();
+    running.stop.cancel();
+    running.task.await.unwrap();
+    let lines = logs.lines();
+    assert!(lines.iter().any(|line| line.contains("lost") && line.contains("Butler ends")), "{lines:?}");
 }

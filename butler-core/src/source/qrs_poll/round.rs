@@ -21,6 +21,8 @@ use crate::store::{Appended, StateStore, StoreError};
 const DEEP_EVERY: u64 = 20;
 /// How long is waited for the name of a task.
 const NAME_BUDGET: Duration = Duration::from_secs(10);
+/// How long after the end of an execution its datagram may come.
+pub(super) const DATAGRAMS_TAKE: Duration = Duration::from_secs(2);
 
 /// Why a round ended early. What it had read by then is read.
 #[derive(Debug, thiserror::Error)]
@@ -159,6 +161,7 @@ impl Poll {
     /// Hands in what was not read before, and waits until the journal has it; how much that was, and how much of it nobody had told.
     async fn hand_in(&mut self, cursor: &mut Cursor, ended: Vec<EndedExecution>, now: Timestamp) -> Result<(usize, usize), RoundError> {
         let unread: Vec<_> = ended.into_iter().filter(|ended| ended.result.id.is_none_or(|id| !cursor.has_read(id))).collect();
+        self.leave_time_for_datagrams(&unread, now).await;
         let mut events = Vec::with_capacity(unread.len());
         let mut names = true;
         for ended in &unread {
@@ -181,6 +184,19 @@ impl Poll {
             cursor.note(ended.result.id, ended.stopped, now);
         }
         Ok((unread.len(), new))
+    }
+
+    /// A datagram says more than a result does, so one that is under way comes first: the result of what ended just now waits for it.
+    async fn leave_time_for_datagrams(&self, unread: &[EndedExecution], now: Timestamp) {
+        if self.settings.datagrams_at.is_none() {
+            return;
+        }
+        let Some(latest) = unread.iter().map(|ended| ended.stopped).max() else { return };
+        let age = Duration::try_from(now.duration_since(latest)).unwrap_or_default();
+        let wait = DATAGRAMS_TAKE.saturating_sub(age);
+        if !wait.is_zero() {
+            self.clock.sleep(wait).await;
+        }
     }
 
     /// What is known of a task; it is not waited for long, and after one failure for no other of the page.

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::pages::PAGE;
-use super::round::{Poll, RoundError};
+use super::round::{DATAGRAMS_TAKE, Poll, RoundError};
 use super::*;
 use crate::clock::Clock;
 use crate::event::{Event, EventId, ExecutionStatus};
@@ -193,6 +193,21 @@ async fn what_a_datagram_told_is_not_new() {
         assert!((5..35).contains(&lost));
         assert_eq!(world.new_ones().await, lost);
         assert_eq!(world.events().await.iter().filter(|event| event.task_id().is_some()).count(), 40);
+    }
+}
+
+#[tokio::test]
+async fn what_ended_just_now_waits_for_its_datagram() {
+    for (datagrams_at, waits) in [(Some("0.0.0.0:9998".to_owned()), true), (None, false)] {
+        let mut world = World::with(|settings| settings.datagrams_at = datagrams_at).await;
+        assert_eq!(world.new_ones().await, 0);
+        world.pass(minutes(1));
+        world.ended(1, 8, world.now() - SignedDuration::from_secs(30));
+        assert_eq!(world.new_ones().await, 1);
+        assert!(!world.clock.slept().contains(&DATAGRAMS_TAKE));
+        world.ended(2, 8, world.now());
+        assert_eq!(world.new_ones().await, 1);
+        assert_eq!(world.clock.slept().contains(&DATAGRAMS_TAKE), waits, "{:?}", world.clock.slept());
     }
 }
 
