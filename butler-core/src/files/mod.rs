@@ -47,6 +47,8 @@ mod place;
 mod request;
 mod settings;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 mod tree;
 mod turns;

@@ -1,6 +1,6 @@
 //! Each line of what the file endpoints are asked and answer.
 
-use std::path::PathBuf;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -8,12 +8,21 @@ use serde_json::{Value, json};
 use super::testing::{Reply, Served};
 use crate::api::ApiServices;
 use crate::config::EndpointsConfig;
-use crate::files::{DirectoryPair, FileSettings, Files};
+use crate::files::testing::Yard;
+use crate::files::{DirectoryPair, FileSettings};
 
-/// An API in front of files: `from` and `to`, `gone`, `qvd`, and what is `outside`.
+/// An API in front of files.
 struct Site {
-    folder: tempfile::TempDir,
+    yard: Yard,
     served: Served,
+}
+
+impl Deref for Site {
+    type Target = Yard;
+
+    fn deref(&self) -> &Yard {
+        &self.yard
+    }
 }
 
 impl Site {
@@ -22,41 +31,16 @@ impl Site {
     }
 
     async fn with(change: impl FnOnce(&mut FileSettings)) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        for name in ["from", "to", "gone", "qvd", "outside"] {
-            std::fs::create_dir(folder.path().join(name)).unwrap();
-        }
-        let at = |name: &str| folder.path().join(name);
-        let pair = DirectoryPair { from: at("from"), to: at("to") };
-        let mut settings = FileSettings {
-            copy: vec![pair.clone()],
-            r#move: vec![pair],
-            delete: vec![at("gone")],
-            qvd_folder: Some(at("qvd")),
-            ..FileSettings::default()
-        };
-        change(&mut settings);
-        let files = Some(Arc::new(Files::new(settings).unwrap()));
+        let yard = Yard::with(change);
         let endpoints = EndpointsConfig { create_dir: true, ..EndpointsConfig::default() };
+        let files = Some(Arc::clone(&yard.files));
         let served = Served::with(ApiServices { files, endpoints, ..ApiServices::default() }).await;
-        Self { folder, served }
-    }
-
-    fn at(&self, path: &str) -> PathBuf {
-        self.folder.path().join(path)
-    }
-
-    fn write(&self, path: &str, text: &str) {
-        std::fs::write(self.at(path), text).unwrap();
-    }
-
-    fn read(&self, path: &str) -> String {
-        std::fs::read_to_string(self.at(path)).unwrap()
+        Self { yard, served }
     }
 
     /// Text in which `TOP` is where the directories are.
     fn text(&self, text: &str) -> String {
-        text.replace("TOP", &self.folder.path().display().to_string().replace('\\', "/"))
+        text.replace("TOP", self.yard.text("").trim_end_matches('/'))
     }
 
     async fn json(&self, line: &str, body: &str) -> Reply {
@@ -243,13 +227,12 @@ async fn files_are_deleted() {
     assert_eq!(site.read("outside/a"), "a");
 }
 
-/// What the system does not let be deleted. Whoever may do everything could.
+/// In the same words as what is not approved.
 #[cfg(unix)]
 #[tokio::test]
-async fn what_fails_is_a_fault() {
+async fn links_that_lead_out_are_refused() {
     use std::os::unix::fs::symlink;
     let site = Site::new().await;
-    // Links that lead out are refused, in the same words as what is not approved.
     symlink(site.at("outside"), site.at("gone/out")).unwrap();
     symlink(site.at("outside"), site.at("from/out")).unwrap();
     symlink(site.at("outside"), site.at("to/out")).unwrap();
@@ -268,6 +251,11 @@ async fn what_fails_is_a_fault() {
     // A link itself goes.
     assert_eq!(site.json(DELETE, r#"{ "deleteFile": "TOP/gone/out" }"#).await.status, 204);
     assert_eq!(site.read("outside/a"), "a");
+}
+
+#[tokio::test]
+async fn a_tree_that_is_too_deep_is_a_fault() {
+    let site = Site::new().await;
     let deep = format!("gone{}", "/d".repeat(120));
     std::fs::create_dir_all(site.at(&deep)).unwrap();
     site.json(DELETE, r#"{ "deleteFile": "TOP/gone/d" }"#).await.is_fault(500, "Failed deleting file");

@@ -11,60 +11,10 @@ mod stopping;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::testing::{SECRET, Yard};
 use super::*;
 
-/// A place with approved directories: `from` and `to` between which is copied and moved, `gone` below which is deleted, `qvd`; and `outside`, with a secret.
-struct Yard {
-    folder: tempfile::TempDir,
-    files: Files,
-}
-
-const SECRET: &str = "nobody reads this";
-
 impl Yard {
-    fn new() -> Self {
-        Self::with(|_| {})
-    }
-
-    fn with(change: impl FnOnce(&mut FileSettings)) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        for name in ["from", "to", "gone", "qvd", "outside"] {
-            fs::create_dir(folder.path().join(name)).unwrap();
-        }
-        fs::write(folder.path().join("outside/secret.txt"), SECRET).unwrap();
-        let at = |name: &str| folder.path().join(name);
-        let pair = DirectoryPair { from: at("from"), to: at("to") };
-        let mut settings = FileSettings {
-            copy: vec![pair.clone()],
-            r#move: vec![pair],
-            delete: vec![at("gone")],
-            qvd_folder: Some(at("qvd")),
-            ..FileSettings::default()
-        };
-        change(&mut settings);
-        let files = Files::new(settings).unwrap();
-        Self { folder, files }
-    }
-
-    fn at(&self, path: &str) -> PathBuf {
-        self.folder.path().join(path)
-    }
-
-    /// The path as a request has it.
-    fn text(&self, path: &str) -> String {
-        format!("{}/{path}", self.folder.path().display()).replace('\\', "/")
-    }
-
-    fn write(&self, path: &str, text: &str) {
-        let path = self.at(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-
-    fn read(&self, path: &str) -> String {
-        fs::read_to_string(self.at(path)).unwrap()
-    }
-
     /// Everything below, sorted, directories with a slash at their end.
     fn names(&self, path: &str) -> Vec<String> {
         fn walk(top: &Path, folder: &Path, names: &mut Vec<String>) {

@@ -64,6 +64,26 @@ impl Tally {
     }
 }
 
+/// Tries it until there were enough attempts, and of each sort.
+async fn try_often<T>(mut attempt: impl AsyncFnMut() -> Result<T, FileError>) {
+    let mut tally = Tally::default();
+    while tally.goes_on() {
+        tally.count(&attempt().await);
+    }
+}
+
+/// The same with a copy of a file whose text is never that of what is outside.
+async fn copy_often(yard: &Yard, from: &str, to: &str, text: &str) {
+    try_often(async || {
+        let copied = yard.files.copy(CopyRequest { overwrite: true, ..yard.copying(from, to) }).await;
+        if copied.is_ok() {
+            assert_eq!(yard.read(to), text);
+        }
+        copied
+    })
+    .await;
+}
+
 /// A directory `mid` below `folder` with a file `a`, and beside it a link to the outside, where there is an `a` as well.
 fn swapped(yard: &Yard, folder: &str) -> (Folder, Swapping) {
     yard.write(&format!("{folder}/mid/a"), "inside");
@@ -82,16 +102,8 @@ fn unharmed(yard: &Yard) {
 async fn a_source_on_the_way() {
     let yard = Yard::new();
     let (_held, _swapping) = swapped(&yard, "from");
-    let mut tally = Tally::default();
-    while tally.goes_on() {
-        let request = CopyRequest { overwrite: true, ..yard.copying("from/mid/a", "to/a") };
-        let result = yard.files.copy(request).await;
-        if result.is_ok() {
-            assert_eq!(yard.read("to/a"), "inside");
-        }
-        tally.count(&result);
-        assert_eq!(yard.names("to").len(), usize::from(tally.done > 0));
-    }
+    copy_often(&yard, "from/mid/a", "to/a", "inside").await;
+    assert_eq!(yard.names("to"), ["a"]);
     unharmed(&yard);
 }
 
@@ -102,14 +114,7 @@ async fn the_source_itself() {
     yard.write("outside/a", SECRET);
     symlink(yard.at("outside/a"), yard.at("from/link")).unwrap();
     let _swapping = Swapping::begin(yard.at("from/a"), yard.at("from/link"));
-    let mut tally = Tally::default();
-    while tally.goes_on() {
-        let result = yard.files.copy(CopyRequest { overwrite: true, ..yard.copying("from/a", "to/a") }).await;
-        if result.is_ok() {
-            assert_eq!(yard.read("to/a"), "inside");
-        }
-        tally.count(&result);
-    }
+    copy_often(&yard, "from/a", "to/a", "inside").await;
     unharmed(&yard);
 }
 
@@ -117,19 +122,19 @@ async fn the_source_itself() {
 async fn a_source_within_a_tree() {
     let yard = Yard::new();
     let (_held, _swapping) = swapped(&yard, "from");
-    let mut tally = Tally::default();
-    while tally.goes_on() {
+    try_often(async || {
         let result = yard.copy("from", "to/t").await;
         assert_eq!(why(result), Refusal::NotListed);
-        let result = yard.files.copy(CopyRequest { overwrite: true, ..yard.copying("from/mid", "to/t") }).await;
-        tally.count(&result);
+        let copied = yard.files.copy(CopyRequest { overwrite: true, ..yard.copying("from/mid", "to/t") }).await;
         for name in yard.names("to") {
             if name.ends_with("/a") {
                 assert_eq!(yard.read(&format!("to/{name}")), "inside");
             }
             assert!(!name.ends_with("secret.txt"));
         }
-    }
+        copied
+    })
+    .await;
     unharmed(&yard);
 }
 
@@ -138,11 +143,7 @@ async fn a_destination_on_the_way() {
     let yard = Yard::new();
     yard.write("from/a", "copied");
     let (_held, _swapping) = swapped(&yard, "to");
-    let mut tally = Tally::default();
-    while tally.goes_on() {
-        let result = yard.files.copy(CopyRequest { overwrite: true, ..yard.copying("from/a", "to/mid/deep/a") }).await;
-        tally.count(&result);
-    }
+    try_often(async || yard.files.copy(CopyRequest { overwrite: true, ..yard.copying("from/a", "to/mid/deep/a") }).await).await;
     unharmed(&yard);
 }
 
@@ -150,14 +151,14 @@ async fn a_destination_on_the_way() {
 async fn what_is_deleted() {
     let yard = Yard::new();
     let (held, _swapping) = swapped(&yard, "gone");
-    let mut tally = Tally::default();
-    while tally.goes_on() {
-        let result = yard.delete("gone/mid/a").await;
-        tally.count(&result);
-        if result.is_ok() {
+    try_often(async || {
+        let deleted = yard.delete("gone/mid/a").await;
+        if deleted.is_ok() {
             held.create(OsStr::new("a")).unwrap().write_all(b"inside").unwrap();
         }
-    }
+        deleted
+    })
+    .await;
     unharmed(&yard);
 }
 
@@ -191,15 +192,15 @@ async fn what_is_deleted_with_a_tree() {
 async fn what_is_moved() {
     let yard = Yard::new();
     let (held, _swapping) = swapped(&yard, "from");
-    let mut tally = Tally::default();
-    while tally.goes_on() {
-        let result = yard.move_to("from/mid/a", "to/a", true).await;
-        tally.count(&result);
-        if result.is_ok() {
+    try_often(async || {
+        let moved = yard.move_to("from/mid/a", "to/a", true).await;
+        if moved.is_ok() {
             assert_eq!(yard.read("to/a"), "inside");
             held.create(OsStr::new("a")).unwrap().write_all(b"inside").unwrap();
         }
-    }
+        moved
+    })
+    .await;
     unharmed(&yard);
 }
 
@@ -207,14 +208,12 @@ async fn what_is_moved() {
 async fn a_directory_that_is_made() {
     let yard = Yard::new();
     let (_held, _swapping) = swapped(&yard, "qvd");
-    let mut tally = Tally::default();
-    for number in 0u64.. {
-        let result = yard.files.create_dir_qvd(CreateDirRequest { directory: format!("mid/{number}/b") }).await;
-        tally.count(&result);
-        if !tally.goes_on() {
-            break;
-        }
-    }
+    let mut number = 0;
+    try_often(async || {
+        number += 1;
+        yard.files.create_dir_qvd(CreateDirRequest { directory: format!("mid/{number}/b") }).await
+    })
+    .await;
     unharmed(&yard);
 }
 
@@ -226,13 +225,6 @@ async fn the_approved_directory_itself() {
     yard.files.find().await;
     symlink(yard.at("outside"), yard.at("link")).unwrap();
     let _swapping = Swapping::begin(yard.at("from"), yard.at("link"));
-    let mut tally = Tally::default();
-    while tally.goes_on() {
-        let result = yard.files.copy(CopyRequest { overwrite: true, ..yard.copying("from/a", "to/a") }).await;
-        if result.is_ok() {
-            assert_eq!(yard.read("to/a"), "inside");
-        }
-        tally.count(&result);
-    }
+    copy_often(&yard, "from/a", "to/a", "inside").await;
     unharmed(&yard);
 }

@@ -39,21 +39,22 @@ async fn what_is_under_way_ends_without_a_trace() {
 /// Whoever does not wait for it any more does not end it.
 #[tokio::test]
 async fn what_has_begun_goes_on_when_nobody_waits() {
-    let yard = Yard::new();
-    let big = fs::File::create(yard.at("from/big")).unwrap();
-    big.set_len(64 << 20).unwrap();
-    {
-        let copying = yard.copy("from/big", "to/big");
-        tokio::pin!(copying);
-        while yard.names("to").is_empty() {
-            assert!(futures_util::poll!(&mut copying).is_pending());
-            tokio::task::yield_now().await;
-        }
+    let turns = Turns::new(1);
+    let (begun, beginning) = tokio::sync::oneshot::channel();
+    let (go, going) = std::sync::mpsc::channel::<()>();
+    let (ended, ending) = tokio::sync::oneshot::channel();
+    let run = turns.run(move |stop| {
+        begun.send(()).unwrap();
+        going.recv().unwrap();
+        ended.send(stop.check().is_ok()).unwrap();
+        Ok(())
+    });
+    tokio::select! {
+        _ = run => panic!("it waits"),
+        begun = beginning => begun.unwrap(),
     }
-    while !yard.at("to/big").exists() {
-        tokio::task::yield_now().await;
-    }
-    assert_eq!(fs::metadata(yard.at("to/big")).unwrap().len(), 64 << 20);
+    go.send(()).unwrap();
+    assert!(ending.await.unwrap());
 }
 
 #[tokio::test]
