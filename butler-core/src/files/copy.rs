@@ -21,6 +21,8 @@ pub(super) struct How<'a> {
     pub(super) with_times: bool,
     /// Links in a tree are made as they are, wherever they lead.
     pub(super) any_link: bool,
+    /// What somebody is just making counts too, or was left by a crash.
+    pub(super) unfinished: bool,
     pub(super) stop: &'a Stop,
 }
 
@@ -39,7 +41,7 @@ pub(super) fn file(from: Spot<'_>, to: Spot<'_>, how: How<'_>) -> Result<Option<
     let mut bytes = 0;
     loop {
         how.stop.check()?;
-        match io::copy(&mut source.by_ref().take(PIECE), &mut writer).map_err(to.failed("written"))? {
+        match io::copy(&mut source.by_ref().take(PIECE), &mut writer).map_err(|why| failed(from, to, why))? {
             0 => break,
             piece => bytes += piece,
         }
@@ -56,6 +58,14 @@ pub(super) fn file(from: Spot<'_>, to: Spot<'_>, how: How<'_>) -> Result<Option<
     drop(file);
     let put = if how.overwrite { part.put_over(to.name).map(|()| true) } else { part.put_new(to.name) };
     Ok(put.map_err(to.failed("written"))?.then_some(bytes))
+}
+
+/// The system does not say whether reading or writing failed, unless only one of them can fail like that.
+fn failed(from: Spot<'_>, to: Spot<'_>, why: io::Error) -> FileError {
+    match why.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => to.failed("written")(why),
+        _ => from.failed("copied")(why),
+    }
 }
 
 pub(super) const NEITHER: &str = "is neither a file nor a directory";

@@ -37,7 +37,7 @@ pub enum FileError {
         /// Why.
         why: &'static str,
     },
-    /// What it is about is not there.
+    /// What is to be copied, moved or deleted is not there.
     #[error("`{path}` does not exist")]
     Missing {
         /// The path.
@@ -47,6 +47,12 @@ pub enum FileError {
     #[error("`{path}` exists; say `overwrite` if it may go")]
     Exists {
         /// The path.
+        path: String,
+    },
+    /// It changed while it was moved to another file system. It is still there, and so is the copy of it if that was finished.
+    #[error("`{path}` changed while it was moved; move it when nobody writes to it")]
+    Changed {
+        /// The path of what changed, or of what holds it.
         path: String,
     },
     /// Both paths are the same file.
@@ -86,7 +92,7 @@ pub enum FileError {
         /// What the system says.
         source: io::Error,
     },
-    /// Butler ends; what was half done was undone.
+    /// Butler ends. There is no half of any file; whole ones that were copied or deleted until then stay so.
     #[error("Butler is being stopped")]
     Stopped,
 }

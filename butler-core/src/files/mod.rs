@@ -21,13 +21,17 @@
 //!   approved directory is followed by starting there again; one that leads out is refused, unless [`FileSettings::follow_links`]. So neither
 //!   links nor `..` nor somebody who exchanges a directory for a link at the right moment lead anywhere else.
 //! * A name that means something else than itself (a device, a stream of another file, a name with a dot at its end, as Windows has them) is refused.
-//! * An approved directory itself is never deleted, nor one that holds it.
+//! * An approved directory itself is never deleted or moved away, nor one that holds it, nor a link by which it is configured.
 //!
 //! # What a crash leaves
 //!
 //! A file is written under a name of its own beside its place (`.butler-part-...`), and gets its name when it is whole and on the disk. So there is never half a file
 //! under the name of a whole one; what a crash leaves under these other names may be deleted. A directory is not copied all at once: a copy that ended early has some of the
-//! files, each of them whole. A move within a file system is one step; to another one it is a copy, after which the source is deleted.
+//! files, each of them whole.
+//!
+//! A move within a file system is one step. To another one it is a copy, which appears when it is whole; then the source gets another name beside its own
+//! (`.butler-kept-...`), with which the move is done, and is deleted as far as it is what was copied. A directory that is overwritten, or a file by a directory, has such a name until
+//! something else is in its place. So what a crash leaves under such a name may be deleted if the destination of the move is there, and may be given its name again if not.
 //!
 //! # Cancellation
 //!
@@ -36,16 +40,19 @@
 //! at the next piece of 8 MiB, the next file or the next name.
 
 mod approved;
+mod aside;
 mod copy;
 mod delete;
 mod error;
 mod folder;
 mod moving;
+mod own_name;
 mod part;
 pub(crate) mod path;
 mod place;
 mod request;
 mod settings;
+mod snapshot;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -117,7 +124,8 @@ impl Files {
     /// Moves a file, a directory with everything below it, or a symbolic link. Directories on the way to the destination are made.
     ///
     /// # Errors
-    /// [`FileError`]; the source is still there then, unless it could not be deleted as a whole after it had been copied to another file system.
+    /// [`FileError`]; the source is still there then, as a whole. So is a copy of it if that went to another file system, and the source could not be taken from its
+    /// place or had changed.
     ///
     /// # Cancellation
     /// As [the module](self) says.

@@ -7,11 +7,9 @@ use std::path::Path;
 
 use super::delete;
 use super::folder::Folder;
+use super::own_name::{PART, fresh};
 use super::place::Spot;
 use super::turns::Stop;
-
-/// How the names begin under which something is made, or set aside. What is left of them after a crash may be deleted.
-pub(super) const PREFIX: &str = ".butler-part-";
 
 /// A name of its own in a folder. What has it is removed when this is dropped.
 #[derive(Debug)]
@@ -24,14 +22,14 @@ pub(super) struct Part<'a> {
 impl<'a> Part<'a> {
     /// A name that nothing has; nothing is made yet.
     pub(super) fn named(folder: &'a Folder) -> Self {
-        Self { folder, name: format!("{PREFIX}{:016x}", fastrand::u64(..)).into(), gone: false }
+        Self { folder, name: fresh(PART), gone: false }
     }
 
     /// An empty file.
     pub(super) fn file(folder: &'a Folder) -> io::Result<(Self, File)> {
         let mut part = Self::named(folder);
         // Until it is made, whatever has the name is somebody else's.
-        part.gone = true;
+        part.keep();
         let file = folder.create(&part.name)?;
         part.gone = false;
         Ok((part, file))
@@ -41,10 +39,15 @@ impl<'a> Part<'a> {
         &self.name
     }
 
+    /// It has its name, and is not removed any more.
+    pub(super) fn keep(&mut self) {
+        self.gone = true;
+    }
+
     /// Gives it its name, over whatever has that.
     pub(super) fn put_over(mut self, name: &OsStr) -> io::Result<()> {
         self.folder.rename_over(&self.name, self.folder, name)?;
-        self.gone = true;
+        self.keep();
         Ok(())
     }
 
@@ -52,7 +55,7 @@ impl<'a> Part<'a> {
     pub(super) fn put_new(mut self, name: &OsStr) -> io::Result<bool> {
         match self.folder.rename_new(&self.name, self.folder, name) {
             Ok(()) => {
-                self.gone = true;
+                self.keep();
                 Ok(true)
             }
             Err(why) if why.kind() == io::ErrorKind::AlreadyExists => Ok(false),

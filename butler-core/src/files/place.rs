@@ -6,7 +6,7 @@ use std::{fs, io};
 
 use super::approved::Approved;
 use super::error::{FileError, Refusal};
-use super::folder::{Folder, Kind};
+use super::folder::{Folder, Kind, State};
 use super::path::{fault, name_fault};
 
 /// More links in one path are a circle.
@@ -47,6 +47,11 @@ impl<'a> Spot<'a> {
             Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(why) => Err(self.failed("looked at")(why)),
         }
+    }
+
+    /// How it is just now.
+    pub(super) fn state(self) -> Result<State, FileError> {
+        self.folder.state(self.name).map_err(self.failed("looked at"))
     }
 
     /// Whether both are one and the same thing.
@@ -101,11 +106,7 @@ impl Way<'_> {
         while let Some(name) = ahead.pop() {
             let kind = match folder.kind(&name) {
                 Err(why) if why.kind() == io::ErrorKind::NotFound && self.create => {
-                    match folder.create_folder(&name) {
-                        // Somebody else did.
-                        Err(why) if why.kind() == io::ErrorKind::AlreadyExists => {}
-                        made => made.map_err(FileError::io("created", real.join(&name)))?,
-                    }
+                    folder.ensure(&name).map_err(FileError::io("created", real.join(&name)))?;
                     Kind::Folder
                 }
                 kind => kind.map_err(|why| self.lost(why, &real.join(&name)))?,
@@ -187,7 +188,7 @@ impl Way<'_> {
 
     fn lost(self, why: io::Error, at: &Path) -> FileError {
         match why.kind() {
-            io::ErrorKind::NotFound => FileError::Missing { path: self.path.to_owned() },
+            io::ErrorKind::NotFound if !self.create => FileError::Missing { path: self.path.to_owned() },
             _ => FileError::Io { doing: "opened", path: at.to_owned(), source: why },
         }
     }

@@ -6,12 +6,13 @@ use std::path::{Component, Path, PathBuf};
 use super::copy::{self, How, NEITHER, taken};
 use super::error::{FileError, Refusal};
 use super::folder::{Folder, Kind};
-use super::part::{PREFIX, Part};
+use super::own_name::PART;
+use super::part::Part;
 use super::place::Spot;
 
 /// Each level of a tree holds a folder open on either side.
 pub(super) const DEEPEST: usize = 100;
-pub(super) const TOO_DEEP: &str = "lies too deep; more than 100 directories are not gone down";
+const TOO_DEEP: &str = "lies too deep; more than 100 directories are not gone down";
 
 /// What was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -82,8 +83,8 @@ impl Copying<'_> {
     }
 }
 
-/// Does something with everything in a folder, but for what somebody else is just making there.
-fn for_each(
+/// Does something with everything in a folder; of what somebody is just making there, only if that counts.
+pub(super) fn for_each(
     folder: &Folder,
     real: &Path,
     depth: usize,
@@ -96,7 +97,7 @@ fn for_each(
     for name in folder.names().map_err(FileError::io("read", real))? {
         how.stop.check()?;
         let spot = Spot { folder, real, name: &name };
-        if name.to_string_lossy().starts_with(PREFIX) {
+        if !how.unfinished && name.to_string_lossy().starts_with(PART) {
             continue;
         }
         // What went in the meantime is not copied.
@@ -120,7 +121,7 @@ fn make(to: Spot<'_>) -> Result<(Folder, bool), FileError> {
     Ok((to.open()?, made))
 }
 
-/// Rights and times come last: the rights may forbid what was done, and what was done changed the times.
+/// Rights and times come last, and that it is on the disk: the rights may forbid what was done, and what was done changed the times.
 fn finish(source: &Folder, from: Spot<'_>, folder: &Folder, to: Spot<'_>, how: How<'_>) -> Result<(), FileError> {
     let like = source.metadata().map_err(from.failed("read"))?;
     folder.make_like(&like, how.with_times).map_err(to.failed("written"))

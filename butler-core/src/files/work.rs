@@ -70,6 +70,7 @@ impl Work {
             overwrite: request.overwrite,
             with_times: request.preserve_timestamp,
             any_link: self.follow_links,
+            unfinished: false,
             stop,
         };
         let source = ends.from.spot();
@@ -97,8 +98,9 @@ impl Work {
     pub(super) fn move_to(&self, request: &MoveRequest, stop: &Stop) -> Result<MoveReceipt, FileError> {
         let [from, to] = usable([("from", &request.from), ("to", &request.to)])?;
         let ends = self.ends(&self.moves, ("move", false), &from, &to)?;
-        let how = How { operation: "move", overwrite: request.overwrite, with_times: true, any_link: true, stop };
+        let how = How { operation: "move", overwrite: request.overwrite, with_times: true, any_link: true, unfinished: true, stop };
         let source = ends.from.spot();
+        self.spare_approved(source, ends.kind, "move", &from)?;
         let target = ends.target(&from)?;
         let target = target.spot();
         let (one, other) = (settled(source), settled(target));
@@ -113,11 +115,12 @@ impl Work {
         }
         match there {
             Some(_) if respelt => source.folder.rename_over(source.name, target.folder, target.name).map_err(source.failed("moved"))?,
-            None => moving::to_new(source, target, how)?,
             Some(_) if !request.overwrite => return Err(FileError::Exists { path: to }),
-            Some(kind) => {
-                self.spare_approved(target, "move", &to)?;
-                moving::over(source, target, (ends.kind, kind), how)?;
+            _ => {
+                if let Some(kind) = there {
+                    self.spare_approved(target, kind, "move", &to)?;
+                }
+                moving::to(source, target, (ends.kind, there), how)?;
             }
         }
         Ok(MoveReceipt { from, to })
@@ -130,10 +133,8 @@ impl Work {
         let place = first_allowed(self.delete.iter().map(|approved| Some(way.place(approved, named(&whole, approved)?))));
         let place = place.ok_or_else(|| way.refused(Refusal::NotListed))??;
         let spot = place.spot();
-        if spot.kind()?.is_none() {
-            return Err(FileError::Missing { path });
-        }
-        self.spare_approved(spot, "delete", &path)?;
+        let kind = spot.kind()?.ok_or_else(|| FileError::Missing { path: path.clone() })?;
+        self.spare_approved(spot, kind, "delete", &path)?;
         delete::any(spot, stop)?;
         Ok(DeleteReceipt { path })
     }
@@ -202,10 +203,13 @@ impl Work {
         Ok(Ends { from: from_place, kind, to })
     }
 
-    /// An approved directory is never deleted, nor what it lies in, nor the link that it is configured by.
-    fn spare_approved(&self, spot: Spot<'_>, operation: &'static str, path: &str) -> Result<(), FileError> {
-        let going = settled(spot);
-        if self.approved().any(|approved| approved.goes_with(&going)) {
+    /// An approved directory is never deleted or moved away, nor what it lies in, nor a link that it is configured by.
+    fn spare_approved(&self, spot: Spot<'_>, kind: Kind, operation: &'static str, path: &str) -> Result<(), FileError> {
+        if !matches!(kind, Kind::Folder | Kind::Link) {
+            return Ok(());
+        }
+        let (going, asked) = (settled(spot), Whole::of(path, &self.base));
+        if self.approved().any(|approved| approved.goes_with(&going, &asked)) {
             return Err(FileError::NotApproved { operation, what: format!("`{path}`"), why: Refusal::Approved });
         }
         Ok(())

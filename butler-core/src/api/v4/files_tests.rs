@@ -253,12 +253,18 @@ async fn links_that_lead_out_are_refused() {
     assert_eq!(site.read("outside/a"), "a");
 }
 
+#[cfg(unix)]
 #[tokio::test]
-async fn a_tree_that_is_too_deep_is_a_fault() {
-    let site = Site::new().await;
-    let deep = format!("gone{}", "/d".repeat(120));
-    std::fs::create_dir_all(site.at(&deep)).unwrap();
-    site.json(DELETE, r#"{ "deleteFile": "TOP/gone/d" }"#).await.is_fault(500, "Failed deleting file");
+async fn what_the_system_does_not_let_be_done_is_a_fault() {
+    let site = Site::with(|settings| settings.follow_links = true).await;
+    site.write("from/a", "a");
+    let long = format!(r#"{{ "deleteFile": "TOP/gone/{}" }}"#, "x".repeat(300));
+    site.json(DELETE, &long).await.is_fault(500, "Failed deleting file");
+    // What is not there is the destination, and that is not said of the source.
+    std::os::unix::fs::symlink(site.at("outside/none"), site.at("to/nowhere")).unwrap();
+    let body = r#"{ "fromFile": "TOP/from/a", "toFile": "TOP/to/nowhere/a" }"#;
+    site.json(COPY, body).await.is_fault(500, "Failed copying file");
+    site.json(MOVE, body).await.is_fault(500, "Failed moving file");
 }
 
 #[tokio::test]

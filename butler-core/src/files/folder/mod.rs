@@ -4,21 +4,22 @@
 //! and whoever exchanges a directory for a link in the meantime exchanges a name that nobody looks at any more.
 //!
 //! On Unix a folder is a descriptor, and everything goes by names below descriptors (`openat` and its kin). Windows knows these too, but Rust has no safe way
-//! to them: there a folder is an open handle that nobody may rename or delete, and the path that it so pins. These paths are the verbatim ones (`\\?\`), in which
-//! no name means anything but itself.
+//! to them: there everything goes by paths, and a folder is a path with a handle that only serves to pin it. While it is open nobody may rename or delete the folder, nor, on
+//! the file systems of Windows itself, what that lies in. These paths are the verbatim ones (`\\?\`), in which no name means anything but itself.
 
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]
 mod windows;
 
+use std::ffi::OsStr;
 use std::fs::FileTimes;
 use std::io;
 
 #[cfg(unix)]
-pub(super) use unix::Folder;
+pub(super) use unix::{Folder, State};
 #[cfg(windows)]
-pub(super) use windows::Folder;
+pub(super) use windows::{Folder, State};
 
 /// What a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +30,21 @@ pub(super) enum Kind {
     Link,
     /// A pipe, a device, a socket.
     Other,
+}
+
+impl Folder {
+    /// Makes a folder of this name, and its name durable, unless somebody else has made something of this name.
+    pub(super) fn ensure(&self, name: &OsStr) -> io::Result<()> {
+        match self.create_folder(name) {
+            Err(why) if why.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+            made => made?,
+        }
+        match self.sync() {
+            // Where only names may be put nobody can be asked for that.
+            Err(why) if why.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+            done => done,
+        }
+    }
 }
 
 /// The times of a file or folder that there are.

@@ -5,10 +5,12 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use nix::dir::Dir;
+use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat, readlinkat, renameat};
+use nix::libc;
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, mkdirat};
 use nix::unistd::{UnlinkatFlags, linkat, symlinkat, unlinkat};
 
@@ -26,15 +28,30 @@ pub(in crate::files) struct Folder {
     descriptor: OwnedFd,
 }
 
+/// What changes with a file or link when it is written to or becomes another one.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::files) struct State {
+    is: (libc::dev_t, libc::ino_t),
+    size: libc::off_t,
+    modified: (libc::time_t, libc::c_long),
+}
+
 fn flags(flags: OFlag) -> OFlag {
     flags | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW
 }
 
 impl Folder {
-    /// Opens one by its path, whose last name is no link.
+    /// Opens one by its whole path, none of whose names is a link: one name after the other, so that no link is followed that comes to be there meanwhile.
     pub(in crate::files) fn open(path: &Path) -> io::Result<Self> {
-        let descriptor = nix::fcntl::open(path, flags(PASS | OFlag::O_DIRECTORY), Mode::empty())?;
-        Ok(Self { descriptor })
+        let mut folder = Self { descriptor: nix::fcntl::open("/", flags(PASS | OFlag::O_DIRECTORY), Mode::empty())? };
+        let mut components = path.components();
+        if components.next() != Some(Component::RootDir) {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        for name in components {
+            folder = folder.folder(name.as_os_str())?;
+        }
+        Ok(folder)
     }
 
     /// Opens the one of this name, which is no link.
@@ -53,15 +70,15 @@ impl Folder {
         })
     }
 
+    /// How what has the name is just now.
+    pub(in crate::files) fn state(&self, name: &OsStr) -> io::Result<State> {
+        let stat = self.stat(name)?;
+        Ok(State { is: (stat.st_dev, stat.st_ino), size: stat.st_size, modified: (stat.st_mtime, stat.st_mtime_nsec) })
+    }
+
     /// Whether both names are one and the same thing.
     pub(in crate::files) fn same(&self, name: &OsStr, other: &Self, other_name: &OsStr) -> io::Result<bool> {
         let (one, other) = (self.stat(name)?, other.stat(other_name)?);
-        Ok((one.st_dev, one.st_ino) == (other.st_dev, other.st_ino))
-    }
-
-    /// Whether this is the directory at the path, or another one that was there.
-    pub(in crate::files) fn is_at(&self, path: &Path) -> io::Result<bool> {
-        let (one, other) = (fstat(&self.descriptor)?, nix::sys::stat::lstat(path)?);
         Ok((one.st_dev, one.st_ino) == (other.st_dev, other.st_ino))
     }
 
@@ -138,7 +155,6 @@ impl Folder {
 
     /// Gives something another name that nothing has: else an error of kind `AlreadyExists`.
     pub(in crate::files) fn rename_new(&self, name: &OsStr, to: &Self, to_name: &OsStr) -> io::Result<()> {
-        use nix::errno::Errno;
         #[cfg(all(target_os = "linux", target_env = "gnu"))]
         {
             use nix::fcntl::{RenameFlags, renameat2};
@@ -148,9 +164,21 @@ impl Folder {
                 done => return Ok(done?),
             }
         }
-        // A second name is never given to two things either. Folders and poor file systems have none: what comes to be there at this moment would go.
+        self.rename_by_link(name, to, to_name)
+    }
+
+    /// The same by way of a second name, which is never given to two things either. Folders and poor file systems have none: what comes to be there at this
+    /// moment would go.
+    pub(in crate::files) fn rename_by_link(&self, name: &OsStr, to: &Self, to_name: &OsStr) -> io::Result<()> {
         match linkat(&self.descriptor, one(name)?, &to.descriptor, one(to_name)?, AtFlags::empty()) {
-            Ok(()) => return self.remove(name),
+            Ok(()) => {
+                return self.remove(name).inspect_err(|_| {
+                    // It keeps the name that it had, and only that.
+                    if self.same(name, to, to_name).is_ok_and(|same| same) {
+                        let _ = to.remove(to_name);
+                    }
+                });
+            }
             Err(Errno::EEXIST) => return Err(Errno::EEXIST.into()),
             Err(_) => {}
         }
@@ -166,16 +194,19 @@ impl Folder {
         self.reopened()?.metadata()
     }
 
-    /// Gives it the rights of another, and its times too if `with_times`.
+    /// Gives it the rights of another, and its times too if `with_times`, and makes it and the names in it durable.
     pub(in crate::files) fn make_like(&self, other: &Metadata, with_times: bool) -> io::Result<()> {
         let own = self.reopened()?;
         set_rights(&own, other)?;
-        if with_times { own.set_times(times(other)) } else { Ok(()) }
+        if with_times {
+            own.set_times(times(other))?;
+        }
+        durable(&own)
     }
 
     /// Makes the names in it durable.
     pub(in crate::files) fn sync(&self) -> io::Result<()> {
-        self.reopened()?.sync_all()
+        durable(&self.reopened()?)
     }
 
     fn reopened(&self) -> io::Result<File> {
@@ -185,6 +216,11 @@ impl Folder {
     fn stat(&self, name: &OsStr) -> io::Result<FileStat> {
         Ok(fstatat(&self.descriptor, one(name)?, AtFlags::AT_SYMLINK_NOFOLLOW)?)
     }
+}
+
+/// Some file systems can't be asked for that, and say that it makes no sense.
+fn durable(folder: &File) -> io::Result<()> {
+    folder.sync_all().or_else(|why| if why.kind() == io::ErrorKind::InvalidInput { Ok(()) } else { Err(why) })
 }
 
 /// The name, if it is a single one.

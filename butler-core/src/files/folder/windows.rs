@@ -1,26 +1,38 @@
-//! A directory as a handle that pins its path.
+//! A directory as a path, which a handle pins.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::os::windows::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::{Kind, set_rights, times};
 use crate::files::path::name_fault;
 
 const FILE_SHARE_READ: u32 = 1;
 const FILE_SHARE_WRITE: u32 = 2;
+const FILE_SHARE_DELETE: u32 = 4;
+/// The right to delete or rename.
+const DELETE: u32 = 0x0001_0000;
 /// Opens folders too.
 const FILE_FLAG_BACKUP_SEMANTICS: u32 = 0x0200_0000;
 /// Opens a link itself.
 const FILE_FLAG_OPEN_REPARSE_POINT: u32 = 0x0020_0000;
 
-/// A directory held open. While it is, nobody can rename or delete it.
+/// A directory by its path. While its handle is open, nobody can rename or delete it.
 #[derive(Debug)]
 pub(in crate::files) struct Folder {
     path: PathBuf,
     handle: File,
+}
+
+/// What changes with a file or link when it is written to or becomes another one.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::files) struct State {
+    size: u64,
+    created: Option<SystemTime>,
+    modified: Option<SystemTime>,
 }
 
 /// Opens whatever has this path so that it keeps it.
@@ -44,8 +56,15 @@ fn kind(metadata: &Metadata) -> Kind {
 }
 
 impl Folder {
-    /// Opens one by its path, whose last name is no link.
+    /// Opens one by its whole path, as the system itself would write it, none of whose names is a link.
     pub(in crate::files) fn open(path: &Path) -> io::Result<Self> {
+        let folder = Self::pinned(path)?;
+        // What is pinned keeps its path. Were it reached through a link that gives way to the directory itself before this look, the path would be the right one all the same,
+        // and everything goes by that.
+        if fs::canonicalize(path)? == path { Ok(folder) } else { Err(io::ErrorKind::NotADirectory.into()) }
+    }
+
+    fn pinned(path: &Path) -> io::Result<Self> {
         let handle = pin(path)?;
         match kind(&handle.metadata()?) {
             Kind::Folder => Ok(Self { path: path.to_owned(), handle }),
@@ -55,12 +74,18 @@ impl Folder {
 
     /// Opens the one of this name, which is no link.
     pub(in crate::files) fn folder(&self, name: &OsStr) -> io::Result<Self> {
-        Self::open(&self.at(name)?)
+        Self::pinned(&self.at(name)?)
     }
 
     /// What the name stands for.
     pub(in crate::files) fn kind(&self, name: &OsStr) -> io::Result<Kind> {
         Ok(kind(&fs::symlink_metadata(self.at(name)?)?))
+    }
+
+    /// How what has the name is just now.
+    pub(in crate::files) fn state(&self, name: &OsStr) -> io::Result<State> {
+        let metadata = fs::symlink_metadata(self.at(name)?)?;
+        Ok(State { size: metadata.len(), created: metadata.created().ok(), modified: metadata.modified().ok() })
     }
 
     /// Whether both names are one and the same thing.
@@ -70,11 +95,6 @@ impl Folder {
             return Ok(path == other_path);
         }
         Ok(fs::canonicalize(path)? == fs::canonicalize(other_path)?)
-    }
-
-    /// Whether this is the directory at the path: always, for it pins it.
-    pub(in crate::files) fn is_at(&self, path: &Path) -> io::Result<bool> {
-        Ok(self.path == path)
     }
 
     /// Whether this is one of the other's.
@@ -144,12 +164,22 @@ impl Folder {
     /// Gives something another name that nothing has: else an error of kind `AlreadyExists`.
     pub(in crate::files) fn rename_new(&self, name: &OsStr, to: &Self, to_name: &OsStr) -> io::Result<()> {
         let (from, path) = (self.at(name)?, to.at(to_name)?);
+        // What nobody may delete must not get a second name. While this is open, nobody can begin to forbid it.
+        let mut options = OpenOptions::new();
+        options.access_mode(DELETE).share_mode(FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE);
+        let deletable = options.custom_flags(FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT).open(&from)?;
         // A second name is never given to two things. Folders and poor file systems have none: what comes to be there at this moment would go.
         match fs::hard_link(&from, &path) {
-            Ok(()) => return fs::remove_file(from),
+            Ok(()) => {
+                return fs::remove_file(from).inspect_err(|_| {
+                    // It keeps the name that it had, and only that.
+                    let _ = fs::remove_file(&path);
+                });
+            }
             Err(why) if why.kind() == io::ErrorKind::AlreadyExists => return Err(why),
             Err(_) => {}
         }
+        drop(deletable);
         match fs::symlink_metadata(&path) {
             Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
             Err(why) if why.kind() == io::ErrorKind::NotFound => fs::rename(from, path),
@@ -162,7 +192,7 @@ impl Folder {
         self.handle.metadata()
     }
 
-    /// Gives it the rights of another, and its times too if `with_times`.
+    /// Gives it the rights of another, and its times too if `with_times`. Windows makes it durable by itself.
     pub(in crate::files) fn make_like(&self, other: &Metadata, with_times: bool) -> io::Result<()> {
         const FILE_WRITE_ATTRIBUTES: u32 = 0x100;
         let own = OpenOptions::new().access_mode(FILE_WRITE_ATTRIBUTES).custom_flags(FILE_FLAG_BACKUP_SEMANTICS).open(&self.path)?;

@@ -132,3 +132,18 @@ async fn the_link_that_an_approved_directory_is_configured_by_stays() {
     yard.files.create_dir_qvd(CreateDirRequest { directory: "a".into() }).await.unwrap();
     assert!(yard.at("qvd/a").is_dir());
 }
+
+#[tokio::test]
+async fn an_approved_directory_is_not_made_by_way_of_a_link() {
+    let yard = Yard::with(|settings| settings.qvd_folder = settings.qvd_folder.take().map(|folder| folder.join("mid/deep")));
+    let create = |directory: &str| yard.files.create_dir_qvd(CreateDirRequest { directory: directory.into() });
+    create("a").await.unwrap();
+    fs::remove_dir_all(yard.at("qvd/mid")).unwrap();
+    // Made again it is where it was.
+    create("b").await.unwrap();
+    assert_eq!(yard.names("qvd"), ["mid/", "mid/deep/", "mid/deep/b/"]);
+    fs::remove_dir_all(yard.at("qvd/mid")).unwrap();
+    symlink(yard.at("outside"), yard.at("qvd/mid")).unwrap();
+    assert_eq!(why(create("c").await), Refusal::Replaced);
+    assert_eq!(yard.names("outside"), ["secret.txt"]);
+}

@@ -1,3 +1,5 @@
+#[cfg(target_os = "linux")]
+mod across;
 mod copying;
 mod creating;
 mod deleting;

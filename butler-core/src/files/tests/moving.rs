@@ -66,36 +66,35 @@ async fn an_approved_directory_is_not_overwritten() {
     assert_eq!((yard.read("from/d/x"), yard.read("to/inner/kept/file")), ("new".into(), "old".into()));
 }
 
-/// Memory is another file system than the disk on Linux.
-#[cfg(target_os = "linux")]
 #[tokio::test]
-async fn another_file_system_is_reached_by_copying() {
-    use std::os::unix::fs::MetadataExt;
-    let Ok(elsewhere) = tempfile::tempdir_in("/dev/shm") else { return };
-    let yard = Yard::with(|settings| settings.r#move[0].to = elsewhere.path().to_owned());
-    if fs::metadata(elsewhere.path()).unwrap().dev() == fs::metadata(yard.at("from")).unwrap().dev() {
-        return;
+async fn an_approved_directory_is_not_moved_away() {
+    let yard = Yard::with(|settings| {
+        let from = settings.copy[0].from.clone();
+        settings.delete.push(from.join("inner/kept"));
+    });
+    yard.write("from/inner/kept/file", "old");
+    for from in ["from/inner", "from/inner/kept"] {
+        assert_eq!(why(yard.move_to(from, "to/x/y", true).await), Refusal::Approved);
     }
-    let to = |name: &str| format!("{}/{name}", elsewhere.path().display());
-    let moving = |from: &str, name: &str, overwrite| yard.files.move_to(MoveRequest { from: yard.text(from), to: to(name), overwrite });
-    yard.write("from/a", "one");
-    let time = fs::metadata(yard.at("from/a")).unwrap().modified().unwrap();
-    moving("from/a", "x/a", false).await.unwrap();
-    assert_eq!(fs::read_to_string(to("x/a")).unwrap(), "one");
-    assert_eq!(fs::metadata(to("x/a")).unwrap().modified().unwrap(), time);
-    yard.write("from/a", "two");
-    assert!(matches!(moving("from/a", "x/a", false).await, Err(FileError::Exists { .. })));
-    moving("from/a", "x/a", true).await.unwrap();
-    assert_eq!(fs::read_to_string(to("x/a")).unwrap(), "two");
-    yard.write("from/d/e/f", "three");
-    std::os::unix::fs::symlink("e/f", yard.at("from/d/link")).unwrap();
-    moving("from/d", "d", false).await.unwrap();
-    assert_eq!(fs::read_to_string(to("d/link")).unwrap(), "three");
-    std::os::unix::fs::symlink("a", yard.at("from/link")).unwrap();
-    yard.write("from/a", "four");
-    moving("from/link", "link", false).await.unwrap();
-    assert_eq!(fs::read_link(to("link")).unwrap(), Path::new("a"));
-    assert_eq!(yard.names("from"), ["a"]);
-    let left: Vec<_> = fs::read_dir(elsewhere.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert!(left.iter().all(|name| !name.to_string_lossy().starts_with(part::PREFIX)), "{left:?}");
+    assert_eq!(yard.read("from/inner/kept/file"), "old");
+    assert!(yard.names("to").is_empty());
+    yard.move_to("from/inner/kept/file", "to/x", false).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_had_to_leave_its_place_is_never_lost() {
+    let yard = Yard::new();
+    let to = folder::Folder::open(&fs::canonicalize(yard.at("to")).unwrap()).unwrap();
+    let spot = place::Spot { folder: &to, real: Path::new("to"), name: "d".as_ref() };
+    yard.write("to/d/file", "old");
+    aside::Aside::of(spot).unwrap().put_back();
+    assert_eq!(yard.names("to"), ["d/", "d/file"]);
+    let aside = aside::Aside::of(spot).unwrap();
+    let kept = aside.spot().name.to_owned().into_string().unwrap();
+    yard.write("to/d", "somebody else's");
+    let logs = crate::testkit::Logs::keep();
+    aside.put_back();
+    assert_eq!(yard.names("to"), [format!("{kept}/"), format!("{kept}/file"), "d".into()]);
+    let lines = logs.lines();
+    assert!(lines.iter().any(|line| line.contains(&kept) && line.contains("to/d")), "{lines:?}");
 }

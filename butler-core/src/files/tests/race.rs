@@ -228,3 +228,16 @@ async fn the_approved_directory_itself() {
     copy_often(&yard, "from/a", "to/a", "inside").await;
     unharmed(&yard);
 }
+
+/// Nor what that lies in.
+#[tokio::test]
+async fn what_the_approved_directory_lies_in() {
+    let yard = Yard::with(|settings| settings.copy[0].from = settings.copy[0].from.join("mid/deep"));
+    yard.write("from/mid/deep/a", "inside");
+    yard.write("outside/deep/a", SECRET);
+    yard.files.find().await;
+    symlink(yard.at("outside"), yard.at("from/link")).unwrap();
+    let _swapping = Swapping::begin(yard.at("from/mid"), yard.at("from/link"));
+    copy_often(&yard, "from/mid/deep/a", "to/a", "inside").await;
+    assert_eq!(yard.names("outside"), ["deep/", "deep/a", "secret.txt"]);
+}
