@@ -114,7 +114,16 @@ impl Whole {
 
 /// Names are the same whatever their case on Windows.
 pub(super) fn same_name(one: &str, other: &str) -> bool {
-    if cfg!(windows) { one.chars().flat_map(char::to_uppercase).eq(other.chars().flat_map(char::to_uppercase)) } else { one == other }
+    if cfg!(windows) { same_on_windows(one, other) } else { one == other }
+}
+
+/// It takes one character for one other, and each of these two for the other: `ß` is not `SS` there, nor is `ı` an `I`.
+fn same_on_windows(one: &str, other: &str) -> bool {
+    fn upper(c: char) -> char {
+        let (mut upper, whole) = (c.to_uppercase(), c.to_uppercase().len() == 1);
+        upper.next().filter(|upper| whole && upper.to_lowercase().eq([c])).unwrap_or(c)
+    }
+    one.chars().map(upper).eq(other.chars().map(upper))
 }
 
 /// What is wrong with a name of a file or directory, which may otherwise mean a device, a stream of another file, or the file of another name.
@@ -208,6 +217,16 @@ mod tests {
         assert_eq!(below("/data", "/data/from"), None);
         assert_eq!(below("/x/y", "/").as_deref(), Some("x/y"));
         assert_eq!(same_name("ÄB", "äb"), cfg!(windows));
+    }
+
+    #[test]
+    fn windows_takes_one_character_for_one_other() {
+        for (one, other) in [("ÄB", "äb"), ("Qvd", "qVD"), ("ñ", "Ñ"), ("ж1", "Ж1"), ("ß", "ß"), ("ı", "ı")] {
+            assert!(same_on_windows(one, other), "{one} {other}");
+        }
+        for (one, other) in [("ß", "ss"), ("ß", "SS"), ("ﬁ", "FI"), ("ı", "i"), ("ſ", "s"), ("a", "ab"), ("a", "á")] {
+            assert!(!same_on_windows(one, other), "{one} {other}");
+        }
     }
 
     #[test]
