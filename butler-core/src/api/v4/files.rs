@@ -39,36 +39,33 @@ struct Words {
     /// What it does, where a path of a share is refused.
     operation: &'static str,
     refused: &'static str,
-    missing: &'static str,
+    /// What is worked with is not there.
+    missing: Option<&'static str>,
     failed: &'static str,
 }
 
 const COPY: Words = Words {
     operation: "file copy",
     refused: "No approved fromDir/toDir for file copy",
-    missing: "fromFile does not exist",
+    missing: Some("fromFile does not exist"),
     failed: "Failed copying file",
 };
 
-const MOVE: Words = Words {
-    operation: "file move",
-    refused: "No approved fromDir/toDir for file move",
-    missing: "fromFile does not exist",
-    failed: "Failed moving file",
-};
+const MOVE: Words =
+    Words { operation: "file move", refused: "No approved fromDir/toDir for file move", failed: "Failed moving file", ..COPY };
 
 const DELETE: Words = Words {
-    // So it always said.
-    operation: "file copy",
     refused: "No approved directory for file delete",
-    missing: "Delete failed, file does not exist",
+    missing: Some("Delete failed, file does not exist"),
     failed: "Failed deleting file",
+    // It always said that it was a copy where it refused shares.
+    ..COPY
 };
 
 const CREATE: Words = Words {
     operation: "directory creation",
     refused: "No approved directory for creating directories",
-    missing: "Failed to create directory",
+    missing: None,
     failed: "Failed to create directory",
 };
 
@@ -90,33 +87,43 @@ impl Words {
                 self.operation
             )),
             FileError::NotApproved { .. } => Fault::new(StatusCode::FORBIDDEN, self.refused),
-            FileError::Missing { .. } => Fault::bad_request(self.missing),
             FileError::InvalidPath { why, .. } => Fault::bad_request(format!("Invalid path: {why}")),
-            _ => Fault::new(StatusCode::INTERNAL_SERVER_ERROR, self.failed),
+            error => match (error, self.missing) {
+                (FileError::Missing { .. }, Some(missing)) => Fault::bad_request(missing),
+                _ => Fault::new(StatusCode::INTERNAL_SERVER_ERROR, self.failed),
+            },
         }
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-#[derive(Default)]
-struct Transfer {
+struct Copying {
     from_file: String,
     to_file: String,
     overwrite: bool,
     preserve_timestamp: bool,
 }
 
-async fn copy_file(State(state): State<ApiState>, Sent(sent): Sent<Transfer>) -> Result<Response, Fault> {
-    let Transfer { from_file: from, to_file: to, overwrite, preserve_timestamp } = sent;
+async fn copy_file(State(state): State<ApiState>, Sent(sent): Sent<Copying>) -> Result<Response, Fault> {
+    let Copying { from_file: from, to_file: to, overwrite, preserve_timestamp } = sent;
     let request = CopyRequest { from, to, overwrite, preserve_timestamp };
     let copied = COPY.files(&state)?.copy(request).await.map_err(|error| COPY.fault(error))?;
     let body = json!({ "fromFile": copied.from, "toFile": copied.to, "overwrite": overwrite, "preserveTimestamp": preserve_timestamp });
     Ok(json(StatusCode::CREATED, &body))
 }
 
-async fn move_file(State(state): State<ApiState>, Sent(sent): Sent<Transfer>) -> Result<Response, Fault> {
-    let Transfer { from_file: from, to_file: to, overwrite, .. } = sent;
+/// Whatever else is sent does not matter, as it is in no schema.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Moving {
+    from_file: String,
+    to_file: String,
+    overwrite: bool,
+}
+
+async fn move_file(State(state): State<ApiState>, Sent(sent): Sent<Moving>) -> Result<Response, Fault> {
+    let Moving { from_file: from, to_file: to, overwrite } = sent;
     let moved = MOVE.files(&state)?.move_to(MoveRequest { from, to, overwrite }).await.map_err(|error| MOVE.fault(error))?;
     Ok(json(StatusCode::CREATED, &json!({ "fromFile": moved.from, "toFile": moved.to, "overwrite": overwrite })))
 }

@@ -184,6 +184,9 @@ async fn files_are_moved() {
     ] {
         site.json(MOVE, body).await.is_fault(status, message);
     }
+    // What copies know means nothing here, whatever it is.
+    let other = r#"{ "fromFile": "TOP/from/none", "toFile": "TOP/to/a", "preserveTimestamp": "true" }"#;
+    site.json(MOVE, other).await.is_fault(400, "fromFile does not exist");
     site.json(MOVE, r#"{ "toFile": {} }"#).await.is_invalid("body/toFile must be string");
     let over = site.json(MOVE, r#"{ "fromFile": "TOP/from/b", "toFile": "TOP/to/x/a", "overwrite": 1 }"#).await;
     over.is_json(201, &site.value(r#"{ "fromFile": "TOP/from/b", "toFile": "TOP/to/x/a", "overwrite": true }"#));
