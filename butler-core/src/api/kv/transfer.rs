@@ -1,7 +1,5 @@
 //! Export and import.
 
-use std::time::Duration;
-
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -19,11 +17,10 @@ use crate::api::admin::{Answer, query};
 use crate::api::answers::Problem;
 use crate::api::auth::{behind, require};
 use crate::api::problem::Refusal;
+use crate::api::watched::Late;
 use crate::config::Scope;
 use crate::kv::{Existing, Line};
 
-/// How long a client may send nothing in the midst of an import.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// Lines of JSON. No form in a web page can send that.
 const LINES: &str = "application/x-ndjson";
 
@@ -82,19 +79,20 @@ async fn import(State(state): State<ApiState>, uri: Uri, request: Request) -> An
         let refusal = Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body has to be lines of JSON, and be declared as such");
         return Err(refusal.remedy(format!("Send the header `Content-Type: {LINES}`.")));
     }
+    let late = request.extensions().get::<Late>().cloned().unwrap_or_default();
     let mut import = state.pairs().import(existing);
     let mut bits = request.into_body().into_data_stream();
-    loop {
-        let broke_off = |status, why: &str| {
+    while let Some(bit) = bits.next().await {
+        let Ok(bit) = bit else {
+            let (status, why) = match late.is_so() {
+                true => (StatusCode::REQUEST_TIMEOUT, "nothing came for a while"),
+                false => (StatusCode::BAD_REQUEST, "the body broke off"),
+            };
             let lines = import.report().lines;
-            Refusal::new(status, format!("{why} after {lines} lines; what was stored before stays")).remedy("Import the file once more.")
+            let refusal = Refusal::new(status, format!("{why} after {lines} lines; what was stored before stays"));
+            return Err(refusal.remedy("Import the file once more."));
         };
-        match tokio::time::timeout(PATIENCE, bits.next()).await {
-            Ok(Some(Ok(bit))) => import.take(&bit).await?,
-            Ok(Some(Err(_))) => return Err(broke_off(StatusCode::BAD_REQUEST, "the body broke off")),
-            Ok(None) => break,
-            Err(_) => return Err(broke_off(StatusCode::REQUEST_TIMEOUT, "nothing came for a while")),
-        }
+        import.take(&bit).await?;
     }
     let report = import.finish().await?;
     tracing::info!(lines = report.lines, stored = report.stored, refused = report.refused, "Pairs were imported on somebody's word.");

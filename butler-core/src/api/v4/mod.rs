@@ -68,7 +68,7 @@ use axum::routing::{MethodFilter, on};
 use serde_json::Value;
 
 use self::document::Operation;
-pub(super) use self::incoming::prepare;
+pub(super) use self::incoming::{Unroutable, prepare};
 use self::input::Gate;
 use self::limit::Limiter;
 pub use self::messages::Messaging;
