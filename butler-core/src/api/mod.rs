@@ -113,6 +113,9 @@ pub(crate) mod tls;
 #[cfg(test)]
 #[cfg(all(feature = "sqlite", feature = "testkit"))]
 mod tls_tests;
+#[cfg(test)]
+#[cfg(all(feature = "sqlite", feature = "testkit"))]
+mod token_tests;
 mod tokens;
 mod v4;
 mod watched;
