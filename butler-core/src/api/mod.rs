@@ -60,7 +60,7 @@
 //! (`/documentation`, `/api/docs`, `/api/openapi.json`) is open to everybody as well, for a browser that opens a page sends no token.
 //!
 //! Tokens are made with `butler-cli token create` (`POST /api/tokens`), or stand in `[api.tokens.NAME]`, which revokes one of that name that was made. Of those that are made only a digest is
-//! kept. A stream of events ends when its token is revoked or expires.
+//! kept. A stream of events and an import of pairs end when their token is revoked or expires.
 //!
 //! A web page in a browser on this machine reaches the API too, and would be taken for whoever sits there. So what only a browser would send is turned
 //! away, unless it comes with a token, which no such page knows: on loopback a `Host` that is not this machine (a foreign name that was made to point here), and for what changes something a foreign `Origin` or

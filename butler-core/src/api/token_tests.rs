@@ -62,3 +62,22 @@ async fn whoever_shows_a_token_may_come_through_a_proxy_by_any_name() {
     assert_eq!(served.post(&discard, &format!("{proxied}{token}"), "{}").await.0, 200);
     assert_eq!(served.post(&discard, &format!("host: a\r\n{proxied}{token}"), "{}").await.0, 400, "of two hosts");
 }
+
+#[tokio::test]
+async fn an_import_goes_on_no_longer_than_its_token_counts() {
+    let served = serve_by_tokens().await;
+    let Answer(_, _, made) = served.command("/api/tokens", r#"{ "name": "importer", "scopes": ["kv:write"] }"#).await;
+    let token = made["secret"].as_str().unwrap();
+    let head = format!("POST /api/kv/import HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\nconnection: close\r\n");
+    let begun = "content-type: application/x-ndjson\r\ncontent-length: 1000\r\n\r\n{\"namespace\":\"a\",\"key\":\"b\",\"value\":\"c\"}\n";
+    let mut stream = TcpStream::connect(served.address).await.unwrap();
+    stream.write_all(format!("{head}{begun}").as_bytes()).await.unwrap();
+    // It has been let in once the token has been used.
+    let used = async || served.ask("/api/tokens").await[0]["last_used"].is_string();
+    tokio::time::timeout(PATIENCE, async { while !used().await {} }).await.expect("it is never used");
+    let revoke = "DELETE /api/tokens/importer HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    assert_eq!(served.send(revoke).await.0, 200);
+    let mut answer = String::new();
+    tokio::time::timeout(PATIENCE, stream.read_to_string(&mut answer)).await.expect("an answer").unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401") && answer.contains("what was stored before stays"), "{answer}");
+}
