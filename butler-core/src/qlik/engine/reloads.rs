@@ -104,7 +104,7 @@ impl Reloads {
             () = self.clock.sleep(grace) => {}
         }
         for (site, app) in self.under_way() {
-            tracing::warn!(%site, app, "An app is still being reloaded when Butler ends. How it goes is not awaited, and no tasks will follow it.");
+            tracing::warn!(%site, app, "An app is still being reloaded when Butler ends. Its session is closed, at which the engine may break the reload off; how it goes is not awaited, and no tasks will follow it.");
         }
         work.shutdown().await;
     }

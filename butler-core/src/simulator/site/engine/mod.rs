@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::watch;
 
-use self::session::{Doc, Opened, User};
+use self::session::{Doc, OpenedOrNot, User};
 use super::faults::{Faults, On};
 use super::running::Site;
 use crate::simulator::kept::Kept;
@@ -56,7 +56,7 @@ pub(super) struct Engine {
     calls: Kept<EngineCall>,
     sessions: watch::Sender<EngineSessions>,
     /// The sessions that last, each with the path and the user that it is of.
-    docs: Mutex<HashMap<(String, User), Weak<Mutex<Option<Opened>>>>>,
+    docs: Mutex<HashMap<(String, User), Weak<OpenedOrNot>>>,
 }
 
 impl Engine {
@@ -88,7 +88,7 @@ impl Site {
         let repository = self.repository_settings(name, folder);
         crate::qlik::engine::EngineSettings {
             site: repository.site,
-            host: repository.host,
+            host: super::running::reached(self.engine),
             port: self.engine.port(),
             client_certificate: repository.client_certificate,
             client_key: repository.client_key,

@@ -39,7 +39,9 @@ pub(super) struct Opened {
 
 /// The one app that can be open in a session, for all who share the session.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Doc(pub(super) Arc<Mutex<Option<Opened>>>);
+pub(super) struct Doc(pub(super) Arc<OpenedOrNot>);
+
+pub(super) type OpenedOrNot = Mutex<Option<Opened>>;
 
 impl Doc {
     pub(super) fn opened(&self) -> Option<Opened> {
