@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use butler_core::config::Config;
 use butler_core::tls::{TlsError, Trust, read_certificates, read_identity};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
@@ -159,7 +160,7 @@ impl Client {
     }
 
     /// What to do when the Butler does not let us in.
-    fn locked_out(&self, status: StatusCode, message: &str) -> String {
+    fn locked_out(&self, status: StatusCode, message: &str, remedy: Option<&str>) -> String {
         let remedy = match (status, &self.token) {
             (StatusCode::UNAUTHORIZED, None) => {
                 "Name a file that holds a token with `--token-file`, or put the token into the variable BUTLER_TOKEN"
@@ -167,7 +168,9 @@ impl Client {
             (StatusCode::UNAUTHORIZED, Some(_)) => {
                 "`--token-file` or BUTLER_TOKEN has to give a token that was made there and is neither revoked nor expired"
             }
-            _ => "Whoever may do everything there makes a token with more scopes: `butler-cli token create NAME --scope SCOPE`",
+            // It knows whether it is for want of a scope.
+            _ => remedy
+                .unwrap_or("Whoever may do everything there makes a token with more scopes: `butler-cli token create NAME --scope SCOPE`"),
         };
         format!("{} does not let you in: {message}. {remedy}", self.base)
     }
@@ -199,7 +202,7 @@ impl Client {
             )));
         };
         if status == StatusCode::UNAUTHORIZED || status == StatusCode::FORBIDDEN {
-            return Err(Exit::unavailable(self.locked_out(status, message)));
+            return Err(Exit::unavailable(self.locked_out(status, message, error["remedy"].as_str())));
         }
         let remedy = error["remedy"].as_str().map(|remedy| format!(". {remedy}")).unwrap_or_default();
         if status.is_client_error() {
@@ -212,6 +215,12 @@ impl Client {
         let (base, why) = (&self.base, root_cause(error));
         Exit::unavailable(format!("no Butler answers at {base} ({why}). Is `butler-cli serve` running? `--server` names another address."))
     }
+}
+
+/// A part of a path, whatever it is made of.
+pub(crate) fn segment(text: &str) -> impl std::fmt::Display {
+    const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+    utf8_percent_encode(text, ESCAPED)
 }
 
 /// What lies beneath all layers of an error: the layers above say no more than that something failed.
@@ -227,6 +236,21 @@ mod tests {
     fn base(text: &str) -> Result<String, String> {
         let config = Config::from_toml(text, "").expect("a configuration");
         configured(&config).map(|(base, _)| base).map_err(|exit| format!("{}: {}", exit.code(), exit.message()))
+    }
+
+    #[test]
+    fn a_part_of_a_path_stays_one_and_whoever_is_not_let_in_hears_the_remedy_that_is_known_there() {
+        let options = butler_core::http_client::ClientOptions { trust: Trust::Only(Vec::new()), ..Default::default() };
+        let http = butler_core::http_client::build(options).expect("a client");
+        let client = Client { http, base: "http://127.0.0.1:8080".into(), timeout: USUAL, token: None };
+        for (name, path) in [("load-script_1.a", "/api/tokens/load-script_1.a"), ("a/b?c#d å", "/api/tokens/a%2Fb%3Fc%23d%20%C3%A5")] {
+            let url = client.url(&format!("/api/tokens/{}", segment(name))).expect("an address");
+            assert_eq!((url.path(), url.query(), url.fragment()), (path, None, None));
+        }
+        let said = |status, remedy| client.locked_out(status, "no", remedy);
+        assert!(said(StatusCode::FORBIDDEN, Some("Ask for localhost.")).ends_with("does not let you in: no. Ask for localhost."));
+        assert!(said(StatusCode::FORBIDDEN, None).contains("makes a token with more scopes"));
+        assert!(said(StatusCode::UNAUTHORIZED, Some("Send a header.")).contains("`--token-file`"));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::args::{AddSilence, Format, Global, Silences, SilencesWhat};
-use crate::client::Client;
+use crate::client::{Client, segment};
 use crate::table::table;
 use crate::{Exit, output, story};
 
@@ -29,7 +29,7 @@ pub(crate) async fn run(global: &Global, silences: &Silences) -> Result<(), Exit
             say(global, &made, format!("{} holds until {}", made.id, story::time(made.until, &TimeZone::system())))
         }
         SilencesWhat::End { id } => {
-            let ended: Silence = client.delete(&format!("/api/silences/{id}")).await?;
+            let ended: Silence = client.delete(&format!("/api/silences/{}", segment(id))).await?;
             say(global, &ended, format!("{id} is over"))
         }
     }

@@ -5,7 +5,7 @@ use butler_core::config::Period;
 use jiff::tz::TimeZone;
 
 use crate::args::{Format, Global, Token, TokenWhat};
-use crate::client::Client;
+use crate::client::{Client, segment};
 use crate::table::table;
 use crate::{Exit, output, story};
 
@@ -40,7 +40,7 @@ pub(crate) async fn run(global: &Global, token: &Token) -> Result<(), Exit> {
             }
         }
         TokenWhat::Revoke { name } => {
-            let revoked: ListedToken = client.delete(&format!("/api/tokens/{name}")).await?;
+            let revoked: ListedToken = client.delete(&format!("/api/tokens/{}", segment(name))).await?;
             match global.output {
                 Format::Json => output::json(&revoked),
                 Format::Text => {

@@ -1,13 +1,10 @@
 //! Apps: which there are, what is in one, and reloading one.
 
-use std::time::Duration;
-
 use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use tower_http::timeout::TimeoutLayer;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -21,15 +18,15 @@ use crate::config::Scope;
 use crate::event::SiteName;
 use crate::qlik::engine::{AppSummary, Apps, AppsError, ReloadRequest};
 
-/// How long these may take: the engine may be slow to open a large app.
-const TIMEOUT: Duration = Duration::from_mins(3);
 /// The longest body.
 const LONGEST_BODY: usize = 1 << 16;
 
+/// There is no time limit here: how long the engine may take is configured with its site.
 pub(super) fn routes() -> OpenApiRouter<ApiState> {
-    let see = behind(require(Scope::Read), OpenApiRouter::new().routes(routes!(list)).routes(routes!(dump)));
+    let list = behind(require(Scope::Read), OpenApiRouter::new().routes(routes!(list)));
+    let dump = behind(require(Scope::AppsDump), OpenApiRouter::new().routes(routes!(dump)));
     let change = behind(require(Scope::TasksStart), OpenApiRouter::new().routes(routes!(reload)));
-    see.merge(change).route_layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT))
+    list.merge(dump).merge(change)
 }
 
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -57,7 +54,7 @@ async fn list(State(state): State<ApiState>, uri: Uri) -> Answer<Vec<AppSummary>
 
 /// What is in an app
 ///
-/// Its script, sheets, measures, dimensions, variables and so on, without its data.
+/// Its script, connections, sheets, measures, dimensions, variables and so on, without its data. Two are made at a time, and the others wait for them.
 #[utoipa::path(
     get, path = "/api/apps/{id}/dump", tag = "Apps", params(("id" = String, Path, description = "Id of the app."), Of),
     responses(
@@ -81,15 +78,17 @@ struct Begun {
 
 /// Reload an app
 ///
-/// The answer says no more than that the app is open and its reload begins; how it ends is told in the log, and by the tasks that are started then.
+/// The answer says no more than that the app is open and its reload begins; how it ends is told in the log, and by the tasks that are started then. If `[tasks.start_filter]` does not
+/// allow all of these, nothing is begun.
 #[utoipa::path(
     post, path = "/api/apps/reload", tag = "Apps", request_body = ReloadRequest,
     responses(
         (status = ACCEPTED, body = Begun, description = "The app is open, and its reload begins."),
+        (status = FORBIDDEN, body = Problem, description = "Tasks that are to follow may not be started."),
         (status = NOT_FOUND, body = Problem, description = "There is no such app."),
         (status = CONFLICT, body = Problem, description = "No site is configured whose engine could be asked."),
         (status = BAD_GATEWAY, body = Problem, description = "The engine does not answer, or refuses."),
-        (status = SERVICE_UNAVAILABLE, body = Problem, description = "As many reloads as may be are under way already."),
+        (status = SERVICE_UNAVAILABLE, body = Problem, description = "As many reloads as may be are under way already, or it can't be found out whether the tasks may be started."),
     )
 )]
 async fn reload(State(state): State<ApiState>, request: Request) -> Result<(StatusCode, Json<Begun>), Refusal> {
@@ -106,9 +105,12 @@ fn apps(state: &ApiState) -> Result<&Apps, Refusal> {
 impl From<AppsError> for Refusal {
     fn from(error: AppsError) -> Self {
         let status = match &error {
-            AppsError::WhichSite { .. } | AppsError::UnknownSite { .. } => StatusCode::BAD_REQUEST,
+            AppsError::WhichSite { .. } | AppsError::UnknownSite { .. } | AppsError::NoApp | AppsError::TooManyTasks { .. } => {
+                StatusCode::BAD_REQUEST
+            }
+            AppsError::Denied { .. } => StatusCode::FORBIDDEN,
             AppsError::NoSite => StatusCode::CONFLICT,
-            AppsError::Busy { .. } | AppsError::Ending => StatusCode::SERVICE_UNAVAILABLE,
+            AppsError::Busy { .. } | AppsError::Ending | AppsError::Tasks(_) => StatusCode::SERVICE_UNAVAILABLE,
             AppsError::Engine(error) if error.is_unknown_app() => StatusCode::NOT_FOUND,
             AppsError::Engine(_) => StatusCode::BAD_GATEWAY,
         };

@@ -25,7 +25,7 @@ pub struct Limits {
     pub handshake: Duration,
     /// From the connection, or the first byte of a request, to the end of the request's head.
     pub head: Duration,
-    /// From there to the end of its body.
+    /// How long a client may send nothing of the body of its request.
     pub body: Duration,
     /// From an answer to the next request.
     pub idle: Duration,
@@ -64,7 +64,7 @@ pub(super) enum Doing {
     Handshake,
     /// Waits for the head of a request.
     Head,
-    /// Waits for its body.
+    /// Waits for more of its body.
     Body,
     /// Works on it.
     Work,
@@ -81,7 +81,7 @@ pub(super) enum Doing {
 pub(super) struct Seat(Mutex<(Doing, Instant)>);
 
 impl Seat {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(Mutex::new((Doing::Head, Instant::now())))
     }
 
@@ -91,7 +91,7 @@ impl Seat {
 
     /// From now on it does this.
     pub(super) fn turn(&self, doing: Doing) {
-        self.turn_since(doing, Instant::now());
+        *lock(&self.0) = (doing, Instant::now());
     }
 
     /// There is more of the answer, or there will be.
@@ -102,11 +102,6 @@ impl Seat {
             (Doing::Stream, true) => *state = (Doing::Answer, Instant::now()),
             _ => {}
         }
-    }
-
-    /// It does this, and counts as doing it since then.
-    pub(super) fn turn_since(&self, doing: Doing, since: Instant) {
-        *lock(&self.0) = (doing, since);
     }
 
     /// The client said something.
@@ -318,4 +313,63 @@ impl Drop for Leave {
 /// Nobody panics while holding one of these, and if somebody did what they hold would be whole.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use futures_util::FutureExt;
+    use tokio::task::JoinHandle;
+
+    use super::*;
+
+    /// A connection that lasts until it has to go.
+    async fn connect(connections: &Arc<Connections>, address: u8) -> (Arc<Seat>, JoinHandle<()>) {
+        let room = connections.room().await;
+        let mut taken = None;
+        connections.seat(Some(IpAddr::from([192, 0, 2, address])), room, |seat, leave| {
+            let task = tokio::spawn(async move {
+                let _leave = leave;
+                pending().await
+            });
+            let handle = task.abort_handle();
+            taken = Some((seat, task));
+            handle
+        });
+        taken.expect("it is started at once")
+    }
+
+    async fn has_to_go(connection: (Arc<Seat>, JoinHandle<()>)) {
+        assert!(connection.1.await.unwrap_err().is_cancelled());
+    }
+
+    #[tokio::test]
+    async fn who_waits_longest_makes_room_first_of_the_address_that_has_the_most() {
+        let connections = Connections::new(Limits { connections: 4, ..Limits::default() });
+        let alone = connect(&connections, 1).await;
+        let (first, second) = (connect(&connections, 2).await, connect(&connections, 2).await);
+        let at_work = connect(&connections, 1).await;
+        at_work.0.turn(Doing::Work);
+        assert_eq!(connections.counts().displaced, 0);
+        // Of the address with two that wait: what is worked on does not count.
+        let third = connect(&connections, 3).await;
+        has_to_go(first).await;
+        // Now each address has one, and it has waited longer than the others, but for the one that has just been heard of.
+        alone.0.turn(Doing::Idle);
+        let fourth = connect(&connections, 4).await;
+        has_to_go(second).await;
+        for connection in [&alone, &third, &fourth] {
+            connection.0.turn(Doing::Work);
+        }
+        let fifth = connect(&connections, 5);
+        tokio::pin!(fifth);
+        assert!(fifth.as_mut().now_or_never().is_none(), "what is worked on had to go");
+        assert_eq!((connections.counts().open, connections.counts().displaced), (4, 2));
+        third.0.turn(Doing::Answer);
+        fifth.await;
+        has_to_go(third).await;
+        assert!(![alone.1, at_work.1, fourth.1].iter().any(JoinHandle::is_finished));
+        assert_eq!((connections.counts().open, connections.counts().displaced), (4, 3));
+    }
 }

@@ -42,6 +42,8 @@ pub(super) struct Conversation {
 impl Conversation {
     /// Answers requests until one side has enough. Whose time is up is closed from outside.
     pub(super) async fn hold(self, stream: TcpStream, tls: Option<Arc<ServerConfig>>, seat: Arc<Seat>, watcher: Watcher) {
+        // Beneath TLS, where it is seen what the client takes, and not what is encrypted and kept for it.
+        let stream = Watched::new(stream, Arc::clone(&seat));
         let Some(config) = tls else { return self.talk(stream, None, seat, watcher).await };
         seat.turn(Doing::Handshake);
         match TlsAcceptor::from(config).accept(stream).await {
@@ -63,7 +65,7 @@ impl Conversation {
         seat: Arc<Seat>,
         watcher: Watcher,
     ) {
-        let stream = TokioIo::new(Watched::new(stream, Arc::clone(&seat)));
+        let stream = TokioIo::new(stream);
         let service = hyper::service::service_fn(move |request: Request<Incoming>| {
             seat.turn(Doing::Work);
             self.answer(request, shown.clone(), Arc::clone(&seat))
@@ -93,13 +95,8 @@ impl Conversation {
         }
         let (mut app, limit) = (self.app.clone(), self.body_limit);
         async move {
-            let answered = match v4::prepare(request) {
-                Ok(request) => {
-                    let request = request.map(|body| Body::new(Timely::new(body, Arc::clone(&seat), late, limit)));
-                    app.call(request).await?
-                }
-                Err(answer) => answer,
-            };
+            let request = v4::prepare(request).map(|body| Body::new(Timely::new(body, Arc::clone(&seat), late, limit)));
+            let answered = app.call(request).await?;
             Ok(answered.map(|body| Answered::new(body, seat)))
         }
     }

@@ -33,24 +33,37 @@ impl Denial {
 
     /// The answer to somebody who asked for `path`.
     pub(super) fn answer(self, path: &str) -> Response {
-        let Self { status, error, remedy } = self;
-        let why = Why(error.clone());
-        let mut response = if path.starts_with("/v4/") {
-            let reason = status.canonical_reason().unwrap_or_default();
-            let body = json!({ "statusCode": status.as_u16(), "error": reason, "message": sentence(&error, remedy.as_deref()) });
-            (status, [(header::CONTENT_TYPE, "application/json; charset=utf-8")], body.to_string()).into_response()
-        } else {
-            (status, Json(Problem { error, remedy })).into_response()
-        };
-        let headers = response.headers_mut();
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        if status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        response.extensions_mut().insert(why);
-        response
+        if path.starts_with("/v4/") { self.for_script() } else { self.into_response() }
     }
+
+    /// The answer to somebody who asked below `/v4`.
+    pub(super) fn for_script(self) -> Response {
+        let Self { status, error, remedy } = self;
+        let reason = status.canonical_reason().unwrap_or_default();
+        let body = json!({ "statusCode": status.as_u16(), "error": reason, "message": sentence(&error, remedy.as_deref()) });
+        let body = (status, [(header::CONTENT_TYPE, "application/json; charset=utf-8")], body.to_string());
+        denied(status, error, body)
+    }
+}
+
+/// The answer to everybody else.
+impl IntoResponse for Denial {
+    fn into_response(self) -> Response {
+        let Self { status, error, remedy } = self;
+        denied(status, error.clone(), (status, Json(Problem { error, remedy })))
+    }
+}
+
+fn denied(status: StatusCode, why: String, answer: impl IntoResponse) -> Response {
+    let mut response = answer.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if status == StatusCode::UNAUTHORIZED {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response.extensions_mut().insert(Why(why));
+    response
 }
 
 /// Goes along with an answer, for the log.

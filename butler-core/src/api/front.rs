@@ -10,6 +10,7 @@ use tracing::Instrument;
 
 use super::auth::{Access, Caller, Shown, Who};
 use super::denial::Denial;
+use super::v4::Unroutable;
 use super::watched::Late;
 use super::{guard, log};
 
@@ -35,7 +36,8 @@ pub(super) fn is_open(path: &str) -> bool {
 /// Lets a request through to its route, or turns it away.
 pub(super) async fn pass(State(access): State<Access>, request: Request, next: Next) -> Response {
     let id = request_id(&request);
-    let span = tracing::info_span!("request", id);
+    // Whoever lets only what went wrong into the log still wants to know of which request.
+    let span = tracing::error_span!("request", id);
     let mut response = admit(access, request, next).instrument(span).await;
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id) {
@@ -47,28 +49,33 @@ pub(super) async fn pass(State(access): State<Access>, request: Request, next: N
 
 async fn admit(access: Access, mut request: Request, next: Next) -> Response {
     let address = client(&request);
-    let entry = log::Entry::of(&request, address);
-    let (who, answered) = match judge(&access, &request, address) {
+    let mut entry = log::Entry::of(&request, address);
+    let answered = match judge(&access, &request, address) {
         Ok(caller) => {
-            let who = caller.who.clone();
+            entry.is_of(&caller.who);
             request.extensions_mut().insert(caller);
             let late = request.extensions().get::<Late>().cloned();
-            let answered = next.run(request).await;
+            let answered = match request.extensions().get::<Unroutable>() {
+                Some(unroutable) => unroutable.answer(request.uri()),
+                None => next.run(request).await,
+            };
             match late {
-                // Whatever the route made of half a body.
-                Some(late) if late.is_so() => (who, too_late(entry.path())),
-                _ => (who, answered),
+                Some(late) if late.is_so() => too_late(entry.path(), answered),
+                _ => answered,
             }
         }
-        Err(denial) => (Who::Anonymous, denial.answer(request.uri().path())),
+        Err(denial) => denial.answer(request.uri().path()),
     };
-    entry.write(&who, &answered);
+    entry.write(&answered);
     answered
 }
 
 fn judge(access: &Access, request: &Request, address: Option<IpAddr>) -> Result<Caller, Denial> {
-    guard::check(request)?;
-    match access.identify(request.headers(), address, request.extensions().get::<Shown>()) {
+    let identified = access.identify(request.headers(), address, request.extensions().get::<Shown>());
+    // A browser sends no token by itself, and a foreign page knows none.
+    let by_token = matches!(&identified, Ok(Caller { who: Who::Token(_), .. }));
+    guard::check(request, by_token)?;
+    match identified {
         Ok(caller) => Ok(caller),
         Err(_) if is_open(request.uri().path()) && request.method().is_safe() => {
             Ok(Caller { who: Who::Anonymous, scopes: crate::config::Scopes::NONE, address })
@@ -77,9 +84,11 @@ fn judge(access: &Access, request: &Request, address: Option<IpAddr>) -> Result<
     }
 }
 
-fn too_late(path: &str) -> Response {
+/// The answer to a request whose body did not come in time. A route that can tell more of it has said so; what others made of half a body does not count.
+fn too_late(path: &str, answered: Response) -> Response {
     let denial = Denial::new(StatusCode::REQUEST_TIMEOUT, "the body of the request did not come within the time for it");
-    let mut response = denial.answer(path);
+    let is_said = answered.status() == StatusCode::REQUEST_TIMEOUT;
+    let mut response = if is_said { answered } else { denial.answer(path) };
     // The rest of it may still come, and is no new request.
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
@@ -106,4 +115,54 @@ pub(super) fn is_refusal(status: StatusCode) -> bool {
 /// Whether a request may have changed something.
 pub(super) fn changes(method: &Method) -> bool {
     !method.is_safe()
+}
+
+#[cfg(test)]
+#[cfg(feature = "testkit")]
+mod tests {
+    use axum::Router;
+    use axum::body::Body;
+    use axum::routing::{get, post};
+    use futures_util::FutureExt;
+    use tower::Service;
+
+    use super::*;
+    use crate::testkit::Logs;
+
+    fn app() -> Router {
+        let endless =
+            Router::new().route("/api/change", post(std::future::pending::<()>)).route("/api/see", get(std::future::pending::<()>));
+        endless.layer(axum::middleware::from_fn_with_state(Access::default(), pass))
+    }
+
+    fn request(method: Method, path: &str) -> Request {
+        let mut request = Request::builder().method(method).uri(path).header("host", "localhost").body(Body::empty()).unwrap();
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 5000))));
+        request
+    }
+
+    #[tokio::test]
+    async fn what_a_client_changes_is_on_record_also_when_it_does_not_wait_for_the_answer() {
+        let logs = Logs::keep();
+        for (method, path) in [(Method::POST, "/api/change"), (Method::GET, "/api/see")] {
+            assert!(app().call(request(method, path)).now_or_never().is_none(), "it was answered");
+        }
+        let lines = logs.lines();
+        let audited: Vec<_> = lines.iter().filter(|line| line.starts_with("butler::audit")).collect();
+        assert!(
+            matches!(&audited[..], [line] if line.contains("who=anonymous address=127.0.0.1 method=POST path=\"/api/change\"") && line.contains("may have been done")),
+            "{lines:?}"
+        );
+        assert_eq!(lines.iter().filter(|line| line.starts_with("butler::access")).count(), 2, "{lines:?}");
+    }
+
+    #[test]
+    fn a_route_that_tells_how_much_of_a_body_it_took_is_heard() {
+        let told = Response::builder().status(408).body(Body::from("40 lines")).unwrap();
+        let (told, other) = (too_late("/api/kv/import", told), too_late("/api/tokens", Response::new(Body::empty())));
+        for response in [&told, &other] {
+            assert_eq!((response.status().as_u16(), &response.headers()["connection"]), (408, &HeaderValue::from_static("close")));
+        }
+        assert_eq!((told.headers().get("content-type"), other.headers()["content-type"].to_str().unwrap()), (None, "application/json"));
+    }
 }

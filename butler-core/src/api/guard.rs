@@ -15,22 +15,25 @@ use super::denial::Denial;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Arrived(pub(super) SocketAddr);
 
-/// Refuses what a foreign page led here.
-pub(super) fn check(request: &Request) -> Result<(), Denial> {
+/// Refuses what a foreign page led here. Whoever shows a token that counts is no such page; what a proxy made of its `Host` and `Origin` does not matter then.
+pub(super) fn check(request: &Request, by_token: bool) -> Result<(), Denial> {
     let at = request.extensions().get::<Arrived>().map(|Arrived(at)| *at);
     // Of a connection about which nothing is known the worst is assumed.
     let on_loopback = at.is_none_or(|at| at.ip().to_canonical().is_loopback());
-    judge(request.method(), request.headers(), on_loopback)
+    judge(request.method(), request.headers(), on_loopback, by_token)
 }
 
-fn judge(method: &Method, headers: &HeaderMap, on_loopback: bool) -> Result<(), Denial> {
+fn judge(method: &Method, headers: &HeaderMap, on_loopback: bool, by_token: bool) -> Result<(), Denial> {
     let mut hosts = headers.get_all(HOST).iter();
     let host = match (hosts.next().map(|host| host.to_str()), hosts.next()) {
         (Some(Ok(host)), None) => host,
         _ => return Err(Denial::new(StatusCode::BAD_REQUEST, "the request has to have one `Host`")),
     };
+    if by_token {
+        return Ok(());
+    }
     if on_loopback && !is_this_machine(host) {
-        let remedy = "Ask for localhost or 127.0.0.1; a proxy on this machine has to set `Host` to one of them.";
+        let remedy = "Ask for localhost or 127.0.0.1, or show a token; a proxy on this machine has to set `Host` to one of them, or to pass the token on.";
         return Err(Denial::new(StatusCode::FORBIDDEN, "the `Host` of the request is not this machine").remedy(remedy));
     }
     if method.is_safe() {
@@ -65,7 +68,8 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, value.parse().unwrap());
         }
-        judge(method, &map, on_loopback).is_ok()
+        assert_eq!(judge(method, &map, on_loopback, true).is_ok(), map.get_all("host").iter().count() == 1, "whoever shows a token");
+        judge(method, &map, on_loopback, false).is_ok()
     }
 
     #[test]

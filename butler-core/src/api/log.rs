@@ -12,12 +12,14 @@ use super::auth::Who;
 use super::denial::Why;
 use super::front::{changes, is_refusal};
 
-/// A request, as the logs know it.
+/// A request, as the logs know it. One that is dropped before it is [written](Self::write) was given up by its client, and that is written instead.
 #[derive(Debug)]
 pub(super) struct Entry {
     method: Method,
     uri: Uri,
     address: Address,
+    who: Who,
+    written: bool,
 }
 
 /// Where a request came from, in words once somebody wants to read it.
@@ -35,7 +37,13 @@ impl fmt::Display for Address {
 
 impl Entry {
     pub(super) fn of(request: &Request, address: Option<IpAddr>) -> Self {
-        Self { method: request.method().clone(), uri: request.uri().clone(), address: Address(address) }
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        Self { method, uri, address: Address(address), who: Who::Anonymous, written: false }
+    }
+
+    /// Its sender is known.
+    pub(super) fn is_of(&mut self, who: &Who) {
+        self.who = who.clone();
     }
 
     /// The path that was asked for.
@@ -44,9 +52,10 @@ impl Entry {
     }
 
     /// Writes what became of it: to `butler::access` always, to `butler::audit` if it was refused or may have changed something.
-    pub(super) fn write(&self, who: &Who, answered: &Response) {
+    pub(super) fn write(mut self, answered: &Response) {
+        self.written = true;
         let status = answered.status();
-        let Self { method, uri, address } = self;
+        let Self { method, uri, address, who, .. } = &self;
         let (path, code) = (uri.path(), status.as_u16());
         // Load scripts call `/v4`, and what they call is what people look for. The rest is mostly asked by machines that watch.
         if path.starts_with("/v4/") {
@@ -60,6 +69,20 @@ impl Entry {
         } else if changes(method) {
             let outcome = if status.is_success() { "done" } else { "failed" };
             tracing::info!(target: "butler::audit", who = %who, %address, method = %method, path, status = code, "{outcome}");
+        }
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        if self.written {
+            return;
+        }
+        let Self { method, uri, address, who, .. } = self;
+        tracing::debug!(target: "butler::access", method = %method, "{} called from {address}, which did not wait for the answer", shown(uri));
+        if changes(method) {
+            let path = uri.path();
+            tracing::info!(target: "butler::audit", who = %who, %address, method = %method, path, "broken off: the client did not wait for the answer, and it may have been done all the same");
         }
     }
 }

@@ -28,28 +28,42 @@
 //! | `GET /api/tokens` | the tokens, without what is secret about them ([`ListedToken`](answers::ListedToken)) |
 //! | `POST /api/tokens` | makes a token: [`NewToken`](answers::NewToken) in, [`MadeToken`](answers::MadeToken) out, the only time that it is shown |
 //! | `DELETE /api/tokens/NAME` | revokes a token |
-//! | `POST /api/tasks/start` | starts tasks: [`StartRequest`](crate::qlik::start::StartRequest) in, [`StartReport`](crate::qlik::start::StartReport) out |
 //! | `/api/kv/...` | the pairs that load scripts keep: see [`kv`] |
 //! | `GET /api/openapi.json` | all of this as an OpenAPI document, made from the routes; `GET /api/docs` shows it |
 //!
-//! A request has thirty seconds in all and 16 KiB for its body; those about tasks and apps three minutes and 1 MiB.
+//! A request has thirty seconds in all and 16 KiB for its body; those about tasks three minutes and 1 MiB. Those about apps take as long as the site's engine may, and exports and imports of
+//! pairs as long as they need. A client that sends nothing of a body for twenty seconds is not waited for.
 //!
 //! `state` may also be `orphaned`: pending, of a sink that is no longer configured. Whatever fails is answered with a [`Problem`](answers::Problem).
 //!
 //! # Who may use it
 //!
 //! Every request is somebody's, a [`Caller`]: who shows a token (`Authorization: Bearer TOKEN`) is known by its name, who shows a client certificate by its subject, and who shows neither is
-//! anonymous. Who connects from this machine may do everything anonymously; who connects from elsewhere, or through a proxy that says so (`X-Forwarded-For` and the like), nothing.
+//! anonymous. Who connects from this machine may do everything anonymously; who connects from elsewhere, or through a proxy that says so (`X-Forwarded-For` and the like), nothing. Not every proxy does: behind one on this
+//! machine set `allow_anonymous = false`.
 //! `[api] allow_anonymous = false` lets nobody do anything without a token, `true` lets everybody do everything. `[api] allow` names the networks that connections are taken from at all.
 //!
-//! A token has scopes, and each request takes one: `read` for what the table above shows with `GET`, `tasks:start`, `kv:read`, `kv:write`, `files:write`, `schedules`, `messages`, and `admin` for
-//! all that is changed beside and for everything else. Who is not known is answered `401`, who may not do it `403`. Everybody may ask whether the program lives (`/healthz`) and is ready (`/readyz`), but not why it is not. What describes the API
+//! A token has scopes, and each request takes one:
+//!
+//! | scope | opens |
+//! | --- | --- |
+//! | `read` | what the table above shows with `GET`, but for the configuration, the tokens, dumps of apps and pairs |
+//! | `tasks:start` | starting tasks and reloading apps; the list of tasks |
+//! | `apps:dump` | dumps of apps: scripts and connections are in them |
+//! | `kv:read`, `kv:write` | seeing and changing pairs; a start of tasks that brings pairs along takes `kv:write` as well |
+//! | `files:write` | working with files |
+//! | `messages` | sending messages on |
+//! | `schedules` | nothing yet |
+//! | `admin` | everything |
+//!
+//! Tasks that follow a reload are subject to `[tasks.start_filter]`, but not those of a reload over `/v4`, where no filter was ever asked for them. Who is not known is answered `401`, who may not do it `403`. Everybody may ask whether the program lives (`/healthz`) and is ready (`/readyz`), but not why it is not. What describes the API
 //! (`/documentation`, `/api/docs`, `/api/openapi.json`) is open to everybody as well, for a browser that opens a page sends no token.
 //!
-//! Tokens are made with `butler-cli token create` (`POST /api/tokens`), or stand in `[api.tokens.NAME]`. Of those that are made only a digest is kept.
+//! Tokens are made with `butler-cli token create` (`POST /api/tokens`), or stand in `[api.tokens.NAME]`, which revokes one of that name that was made. Of those that are made only a digest is
+//! kept. A stream of events and an import of pairs end when their token is revoked or expires.
 //!
 //! A web page in a browser on this machine reaches the API too, and would be taken for whoever sits there. So what only a browser would send is turned
-//! away: on loopback a `Host` that is not this machine (a foreign name that was made to point here), and for what changes something a foreign `Origin` or
+//! away, unless it comes with a token, which no such page knows: on loopback a `Host` that is not this machine (a foreign name that was made to point here), and for what changes something a foreign `Origin` or
 //! `Sec-Fetch-Site`, or a body that is not declared as JSON, which no form can do.
 //!
 //! # HTTPS
@@ -69,7 +83,8 @@
 //! as `butler::access`: those to `/v4` at level `info`, all others at `debug`, with their query but for values whose names look secret.
 //!
 //! Who did what is logged as `butler::audit`, one line for each request that was refused (level `warn`, with the reason) or that may have changed something (level `info`): `who` (`anonymous`,
-//! `token NAME`, `certificate SUBJECT`), `address`, `method`, `path` without its query, and `status`. `BUTLER_LOG=warn,butler::audit=info` shows these and else only what went wrong.
+//! `token NAME`, `certificate SUBJECT`), `address`, `method`, `path` without its query, and `status`; a change whose client did not wait for
+//! the answer has no status, and may have been made. `BUTLER_LOG=warn,butler::audit=info` shows these and else only what went wrong.
 
 mod about;
 mod admin;
@@ -113,6 +128,9 @@ pub(crate) mod tls;
 #[cfg(test)]
 #[cfg(all(feature = "sqlite", feature = "testkit"))]
 mod tls_tests;
+#[cfg(test)]
+#[cfg(all(feature = "sqlite", feature = "testkit"))]
+mod token_tests;
 mod tokens;
 mod v4;
 mod watched;

@@ -9,14 +9,14 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use tokio::sync::Semaphore;
 use tokio::sync::broadcast::error::RecvError;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::ApiState;
-use super::auth::{behind, require};
+use super::auth::{Access, Caller, behind, require};
 use super::problem::Refusal;
 use crate::config::Scope;
 use crate::pipeline::Happening;
@@ -40,7 +40,12 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
     get, path = "/api/stream", tag = "Events",
     responses((status = OK, body = Happening, content_type = "text/event-stream", description = "Server-sent events, the data of each of which is one of these."))
 )]
-async fn watch(State(state): State<ApiState>, Extension(Seats(seats)): Extension<Seats>) -> Result<impl IntoResponse, Refusal> {
+async fn watch(
+    State(state): State<ApiState>,
+    Extension(Seats(seats)): Extension<Seats>,
+    Extension(access): Extension<Access>,
+    Extension(caller): Extension<Caller>,
+) -> Result<impl IntoResponse, Refusal> {
     let seat = seats.try_acquire_owned().map_err(|_| {
         let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, format!("{MOST_WATCHERS} watch already"));
         refusal.remedy("Close one of the other streams, or ask `/api/events` from time to time.")
@@ -60,5 +65,6 @@ async fn watch(State(state): State<ApiState>, Extension(Seats(seats)): Extension
         let event = Event::default().json_data(&happening).unwrap_or_default();
         Some((Ok::<_, Infallible>(event), (feed, stop, seat)))
     });
+    let happenings = happenings.take_until(async move { access.over(&caller).await });
     Ok(Sse::new(happenings).keep_alive(KeepAlive::new().interval(HEARTBEAT)))
 }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::Deserialize;
 use tower_http::timeout::TimeoutLayer;
 use utoipa::IntoParams;
@@ -14,7 +15,7 @@ use utoipa_axum::routes;
 use super::ApiState;
 use super::admin::{Answer, body, query};
 use super::answers::Problem;
-use super::auth::{behind, require, require_any};
+use super::auth::{Caller, behind, check, require, require_any};
 use super::problem::Refusal;
 use crate::config::Scope;
 use crate::event::SiteName;
@@ -55,8 +56,8 @@ async fn list(State(state): State<ApiState>, uri: Uri) -> Answer<Vec<ListedTask>
 
 /// Start tasks
 ///
-/// Tasks are chosen by id, by tag and by custom property; pairs for the key-value store are stored before. What became of each task is told one by one, and some may have been
-/// started where others were not.
+/// Tasks are chosen by id, by tag and by custom property; pairs for the key-value store are stored before, which takes the scope `kv:write` as well. What became of each task is told
+/// one by one, and some may have been started where others were not.
 #[utoipa::path(
     post, path = "/api/tasks/start", tag = "Tasks", request_body = StartRequest,
     responses(
@@ -64,9 +65,14 @@ async fn list(State(state): State<ApiState>, uri: Uri) -> Answer<Vec<ListedTask>
         (status = CONFLICT, body = Problem, description = "No site is configured whose repository could be asked, or a namespace can't hold the pairs."),
     )
 )]
-async fn start(State(state): State<ApiState>, request: Request) -> Answer<StartReport> {
+async fn start(State(state): State<ApiState>, Extension(caller): Extension<Caller>, request: Request) -> Result<Response, Refusal> {
     let order: StartRequest = body(request, LONGEST_BODY).await?;
-    Ok(Json(starter(&state)?.start(order).await?))
+    if !order.pairs.is_empty()
+        && let Err(denial) = check(&caller, Scope::KvWrite.alone())
+    {
+        return Ok(denial.into_response());
+    }
+    Ok(Json(starter(&state)?.start(order).await?).into_response())
 }
 
 fn starter(state: &ApiState) -> Result<&Starter, Refusal> {

@@ -27,7 +27,7 @@ pub(super) struct Served {
     pub(super) address: std::net::SocketAddr,
     store: Arc<SqliteStore>,
     clock: TestClock,
-    health: Arc<Health>,
+    pub(super) health: Arc<Health>,
     intake: Intake,
     pub(super) stop: Stop,
     pub(super) server: tokio::task::JoinHandle<()>,
@@ -121,17 +121,17 @@ impl Served {
         body.to_owned()
     }
 
-    async fn post(&self, path: &str, headers: &str, body: &str) -> Answer {
+    pub(super) async fn post(&self, path: &str, headers: &str, body: &str) -> Answer {
         let length = body.len();
         self.send(&format!("POST {path} HTTP/1.1\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}")).await
     }
 
-    async fn command(&self, path: &str, body: &str) -> Answer {
+    pub(super) async fn command(&self, path: &str, body: &str) -> Answer {
         self.post(path, "host: localhost\r\ncontent-type: application/json\r\n", body).await
     }
 
     /// A failed task, and its deliveries by these sinks.
-    async fn event(&self, sinks: &[&str]) -> (EventId, Vec<DeliveryId>) {
+    pub(super) async fn event(&self, sinks: &[&str]) -> (EventId, Vec<DeliveryId>) {
         let event = NewEvent {
             site: "prod".into(),
             kind: Kind::task(TaskOutcome::Failed),

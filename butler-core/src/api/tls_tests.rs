@@ -125,3 +125,44 @@ async fn who_never_agrees_on_keys_holds_nobody_up() {
     let read = tokio::io::AsyncReadExt::read(&mut silent, &mut some);
     assert_eq!(tokio::time::timeout(PATIENCE, read).await.expect("it is never closed").unwrap_or(0), 0);
 }
+
+/// What was encrypted for it is kept between it and us, and looks as if it had been taken.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_takes_nothing_of_its_answers_is_seen_through_the_encryption() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = renew(folder.path(), "server");
+    let tls = ServerTls::open(settings(folder.path(), false, false)).unwrap();
+    let limits = super::Limits { answer: std::time::Duration::from_millis(100), ..super::Limits::default() };
+    let served = serve_by(|server| server.limited(limits).over_tls(Some(tls))).await;
+    let client = crate::tls::client_config(Trust::Exactly(own.clone()), None).unwrap();
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let stream = socket.connect(served.address).await.unwrap();
+    let name = rustls::pki_types::ServerName::try_from("localhost").unwrap();
+    let mut greedy = tokio_rustls::TlsConnector::from(Arc::new(client)).connect(name, stream).await.unwrap();
+    let requests = b"GET /api/openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(1000);
+    let greed = async {
+        // Whoever is closed down is not listened to either.
+        let _ = tokio::io::AsyncWriteExt::write_all(&mut greedy, &requests).await;
+        let _ = tokio::io::AsyncWriteExt::flush(&mut greedy).await;
+        std::future::pending::<()>().await;
+    };
+    let gone = async {
+        while timed_out(&served, &own).await < Some(1) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        () = greed => {}
+        gone = tokio::time::timeout(PATIENCE, gone) => gone.expect("it is never closed"),
+    }
+}
+
+/// How many connections had to go because their time was up. Nothing if whoever asks had to go itself, on a busy machine.
+async fn timed_out(served: &Served, trust: &CertificateDer<'static>) -> Option<u64> {
+    let options =
+        ClientOptions { trust: Trust::Exactly(trust.clone()), system_proxy: false, timeout: PATIENCE, ..ClientOptions::default() };
+    let url = format!("https://localhost:{}/api/status", served.address.port());
+    let answer = build(options).unwrap().get(url).send().await.ok()?.text().await.ok()?;
+    serde_json::from_str::<serde_json::Value>(&answer).ok()?["connections"]["timed_out"].as_u64()
+}

@@ -67,7 +67,7 @@ impl From<TokenError> for Refusal {
             TokenError::Missing(_) => Self::not_found(words),
             TokenError::Exists(_) => Self::conflict(words).remedy("Revoke it first, or take another name."),
             TokenError::TooMany | TokenError::Nowhere | TokenError::Configured(_) => Self::conflict(words),
-            TokenError::NoChance => Self::new(StatusCode::INTERNAL_SERVER_ERROR, words),
+            TokenError::NoChance | TokenError::BrokenOff => Self::new(StatusCode::INTERNAL_SERVER_ERROR, words),
         }
     }
 }

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
-use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Sleep, sleep};
 
 use super::connections::{Doing, Seat};
 
@@ -83,36 +83,42 @@ impl Late {
     }
 }
 
-/// The body of a request, all of which has to come in time.
+/// The body of a request, each part of which has to come in time. How long all of it takes is up to its route: what is long comes slowly over a slow line.
 #[derive(Debug)]
-pub(super) struct Timely {
-    body: Incoming,
+pub(super) struct Timely<B> {
+    body: B,
     seat: Arc<Seat>,
     late: Late,
-    began: Instant,
     limit: Duration,
-    /// Only a body that has to be waited for needs a clock.
+    /// Runs while the next part is waited for.
     clock: Option<Pin<Box<Sleep>>>,
 }
 
-impl Timely {
-    pub(super) fn new(body: Incoming, seat: Arc<Seat>, late: Late, limit: Duration) -> Self {
-        Self { body, seat, late, began: Instant::now(), limit, clock: None }
+impl<B> Timely<B> {
+    pub(super) fn new(body: B, seat: Arc<Seat>, late: Late, limit: Duration) -> Self {
+        Self { body, seat, late, limit, clock: None }
     }
 }
 
-impl hyper::body::Body for Timely {
+impl<B> hyper::body::Body for Timely<B>
+where
+    B: hyper::body::Body<Data = Bytes> + Unpin,
+    B::Error: Into<axum::BoxError>,
+{
     type Data = Bytes;
     type Error = axum::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let this = &mut *self;
         if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(context) {
+            this.clock = None;
             this.seat.turn(Doing::Work);
             return Poll::Ready(frame.map(|frame| frame.map_err(axum::Error::new)));
         }
-        this.seat.turn_since(Doing::Body, this.began);
-        let clock = this.clock.get_or_insert_with(|| Box::pin(sleep_until(this.began + this.limit)));
+        let clock = this.clock.get_or_insert_with(|| {
+            this.seat.turn(Doing::Body);
+            Box::pin(sleep(this.limit))
+        });
         ready!(clock.as_mut().poll(context));
         this.late.0.store(true, Ordering::Relaxed);
         this.seat.turn(Doing::Work);
@@ -164,5 +170,39 @@ impl hyper::body::Body for Answered {
 impl Drop for Answered {
     fn drop(&mut self) {
         self.seat.answered();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use futures_util::{Stream, StreamExt, stream};
+    use http_body_util::{BodyExt, StreamBody};
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_millis(60);
+
+    fn timely(
+        parts: impl Stream<Item = &'static str> + Send + 'static,
+    ) -> (Timely<impl hyper::body::Body<Data = Bytes, Error = Infallible> + Unpin>, Late) {
+        let parts = parts.map(|part| Ok(Frame::data(Bytes::from_static(part.as_bytes()))));
+        let late = Late::default();
+        (Timely::new(StreamBody::new(Box::pin(parts)), Arc::new(Seat::new()), late.clone(), LIMIT), late)
+    }
+
+    #[tokio::test]
+    async fn a_body_may_take_as_long_as_it_likes_if_its_parts_come_in_time() {
+        // A part that is there when its time is up counts, so however slow the machine is, these come in time.
+        let parts = stream::iter(["a", "b", "c"]).then(|part| async move {
+            sleep(LIMIT * 2 / 3).await;
+            part
+        });
+        let (body, late) = timely(parts);
+        assert_eq!(body.collect().await.unwrap().to_bytes(), "abc");
+        assert!(!late.is_so());
+        let (body, late) = timely(stream::iter(["a"]).chain(stream::pending()));
+        assert!(body.collect().await.is_err() && late.is_so());
     }
 }

@@ -16,7 +16,8 @@ pub struct ApiConfig {
     pub enabled: bool,
     /// Address and port to listen on; port 0 takes a free one.
     pub listen: String,
-    /// Whether somebody who shows no token may do everything: `true` for everybody, `false` for nobody; if it is left out, for whoever connects from this machine.
+    /// Whether somebody who shows no token may do everything: `true` for everybody, `false` for nobody; if it is left out, for whoever connects from this machine. Behind a proxy on this
+    /// machine it has to be `false`, for whoever comes through a proxy that does not say so connects from this machine too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow_anonymous: Option<bool>,
     /// Tokens beside those that are made while it runs.

@@ -221,7 +221,8 @@ impl Default for TasksConfig {
 }
 
 /// `[tasks.start_filter]`: which tasks may be started on somebody's word. The lists add up: a task may be started if one of them has its id, one of its tags or one of
-/// the values of its custom properties, by whatever it was chosen.
+/// the values of its custom properties, by whatever it was chosen. Tasks that follow the reload of an app are filtered too, but for those of a reload over `/v4`: there no filter was ever
+/// asked.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StartFilterConfig {

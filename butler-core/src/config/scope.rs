@@ -11,7 +11,7 @@ use super::issues::nearest;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub enum Scope {
-    /// See events, deliveries, tasks, and how everything stands; change nothing.
+    /// See events, deliveries, silences, tasks, which apps there are, and how everything stands; change nothing.
     #[serde(rename = "read")]
     Read,
     /// Read from the key-value store.
@@ -20,13 +20,16 @@ pub enum Scope {
     /// Write to the key-value store.
     #[serde(rename = "kv:write")]
     KvWrite,
-    /// Start tasks and reload apps, as far as `[tasks] start_filter` allows it.
+    /// Start tasks, as far as `[tasks] start_filter` allows it, and reload apps.
     #[serde(rename = "tasks:start")]
     TasksStart,
+    /// See all that an app is made of: its script and its connections too, in which people write what not everybody is to know.
+    #[serde(rename = "apps:dump")]
+    AppsDump,
     /// Copy, move, delete and create files and directories below the approved ones.
     #[serde(rename = "files:write")]
     FilesWrite,
-    /// See and change schedules.
+    /// See and change schedules. There are none yet, so it opens nothing.
     #[serde(rename = "schedules")]
     Schedules,
     /// Send messages on: Slack, MQTT, New Relic.
@@ -39,8 +42,17 @@ pub enum Scope {
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 8] =
-        [Self::Read, Self::KvRead, Self::KvWrite, Self::TasksStart, Self::FilesWrite, Self::Schedules, Self::Messages, Self::Admin];
+    pub const ALL: [Self; 9] = [
+        Self::Read,
+        Self::KvRead,
+        Self::KvWrite,
+        Self::TasksStart,
+        Self::AppsDump,
+        Self::FilesWrite,
+        Self::Schedules,
+        Self::Messages,
+        Self::Admin,
+    ];
 
     /// A list of it alone.
     #[cfg(feature = "api")]
@@ -58,6 +70,7 @@ impl Scope {
             Self::KvRead => "kv:read",
             Self::KvWrite => "kv:write",
             Self::TasksStart => "tasks:start",
+            Self::AppsDump => "apps:dump",
             Self::FilesWrite => "files:write",
             Self::Schedules => "schedules",
             Self::Messages => "messages",

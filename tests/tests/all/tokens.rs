@@ -61,7 +61,12 @@ async fn a_token_is_made_used_and_revoked() {
     assert!(by_file.status.success(), "{}", String::from_utf8_lossy(&by_file.stderr));
     assert_says(&world.says(&butler, &["status"]).await, 69, "has to show a token. Name a file that holds a token with `--token-file`");
     for (token, args, code, words) in [
-        (token.as_str(), &["token", "list"][..], 69, "token reader may not do this: it takes the scope `admin`. Whoever may do everything"),
+        (
+            token.as_str(),
+            &["token", "list"][..],
+            69,
+            "token reader may not do this: it takes the scope `admin`. `butler-cli token create` makes",
+        ),
         (
             "butler_nonsense",
             &["status"],
@@ -112,6 +117,23 @@ async fn what_is_refused_and_what_changes_something_is_on_record_and_no_token_is
     assert!(!log.contains("pl4nted") && !log.contains(&token), "{log}");
     let printed = world.says(&butler, &["check", "--print"]).await;
     assert!(printed.contains("[api.tokens.master]") && !printed.contains("pl4nted"), "{printed}");
+}
+
+/// With the filter that is documented for who wants to see these lines and else only what went wrong.
+#[tokio::test]
+async fn what_is_on_record_bears_the_id_of_its_request() {
+    let world = World::new(PROGRAM).await;
+    configure(&world);
+    let butler = world.run(&["serve"]).env("BUTLER_LOG", "warn,butler::audit=info").ready().await;
+    let url = format!("http://{}/api/silences", butler.address("api"));
+    let request = http().post(url).header("authorization", format!("Bearer {MASTER}")).header("x-request-id", "load-script-7");
+    assert_eq!(request.send().await.expect("an answer").status().as_u16(), 415);
+    let line = eventually("a line on record", async || {
+        let log = butler.log();
+        log.lines().find(|line| line.contains("butler::audit")).map(str::to_owned)
+    });
+    let line = line.await;
+    assert!(line.contains("load-script-7") && line.contains("who=token master") && line.contains("status=415"), "{line}");
 }
 
 #[tokio::test]

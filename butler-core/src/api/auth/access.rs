@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, header};
+use tracing::Instrument;
 
 use super::tokens::{TokenError, Tokens};
 use super::{Caller, Shown, Who};
@@ -13,7 +14,9 @@ use crate::clock::Clock;
 use crate::config::{AccessSettings, Anonymous, Scopes};
 use crate::store::{StateStore, StoreError};
 
-const BEARER: &[u8] = b"Bearer ";
+const BEARER: &[u8] = b"Bearer";
+/// What proxies say beside `X-Forwarded-For` and the like.
+const OF_PROXIES: [&str; 6] = ["forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "x-original-host"];
 /// How often is looked whether it is to be kept that a token was shown.
 const KEEP: Duration = Duration::from_mins(1);
 
@@ -88,13 +91,21 @@ impl Access {
     }
 
     pub(in crate::api) async fn make_token(&self, new: NewToken) -> Result<(String, ListedToken), TokenError> {
-        let tokens = self.inner.tokens.as_ref().ok_or(TokenError::Nowhere)?;
-        tokens.make(new).await
+        let inner = Arc::clone(&self.inner);
+        to_the_end(async move { inner.tokens.as_ref().ok_or(TokenError::Nowhere)?.make(new).await }).await
     }
 
     pub(in crate::api) async fn revoke_token(&self, name: &str) -> Result<ListedToken, TokenError> {
-        let tokens = self.inner.tokens.as_ref().ok_or_else(|| TokenError::Missing(name.to_owned()))?;
-        tokens.revoke(name).await
+        let (inner, name) = (Arc::clone(&self.inner), name.to_owned());
+        to_the_end(async move { inner.tokens.as_ref().ok_or_else(|| TokenError::Missing(name.clone()))?.revoke(&name).await }).await
+    }
+
+    /// Ends when somebody who was let in would be so no longer, since their token was revoked or has expired.
+    pub(in crate::api) async fn over(&self, caller: &Caller) {
+        match (&caller.who, &self.inner.tokens) {
+            (Who::Token(name), Some(tokens)) => tokens.over(name).await,
+            _ => std::future::pending().await,
+        }
     }
 
     /// Keeps when tokens were last shown, now and then. Never ends.
@@ -108,15 +119,24 @@ impl Access {
     }
 }
 
-/// The token in the header, if there is one. Other ways to say who one is are not ours, and are left alone.
+/// Carries a change out also when nobody waits for it any more: what is in the store has to be what counts. It takes no longer than the store for a write or two.
+async fn to_the_end<T: Send + 'static>(change: impl Future<Output = Result<T, TokenError>> + Send + 'static) -> Result<T, TokenError> {
+    tokio::spawn(change.in_current_span()).await.unwrap_or(Err(TokenError::BrokenOff))
+}
+
+/// The token in the header, if one is meant; an empty one where a script's variable was. Other ways to say who one is are not ours, and are left alone.
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
-    let (scheme, token) = headers.get(header::AUTHORIZATION)?.as_bytes().split_at_checked(BEARER.len())?;
-    scheme.eq_ignore_ascii_case(BEARER).then(|| token.trim_ascii())
+    headers.get_all(header::AUTHORIZATION).iter().find_map(|value| {
+        let value = value.as_bytes().trim_ascii();
+        let end = value.iter().position(u8::is_ascii_whitespace).unwrap_or(value.len());
+        let (scheme, token) = value.split_at(end);
+        scheme.eq_ignore_ascii_case(BEARER).then(|| token.trim_ascii())
+    })
 }
 
 /// Whether a proxy says that it passes a request on.
 fn passed_on(headers: &HeaderMap) -> bool {
-    [header::FORWARDED.as_str(), "x-forwarded-for", "x-real-ip", header::VIA.as_str()].iter().any(|name| headers.contains_key(*name))
+    headers.keys().any(|name| name.as_str().starts_with("x-forwarded-") || OF_PROXIES.contains(&name.as_str()))
 }
 
 #[cfg(test)]
@@ -144,17 +164,97 @@ mod tests {
         ] {
             assert_eq!(ask(anonymous, address, &[]), answer, "{anonymous:?} {address:?}");
         }
-        for name in ["x-forwarded-for", "forwarded", "via", "x-real-ip"] {
+        for name in ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "forwarded", "via", "x-real-ip"] {
             assert_eq!(ask(Loopback, Some(here), &[(name, "192.0.2.7")]), Err(Unknown::Proxied), "{name}");
             assert_eq!(ask(Everyone, Some(here), &[(name, "192.0.2.7")]), Ok(Scopes::ALL), "{name}");
         }
         for (header, answer) in [
             ("Bearer x", Err(Unknown::NoToken)),
             ("bearer  x ", Err(Unknown::NoToken)),
+            ("Bearer", Err(Unknown::NoToken)),
+            ("Bearer ", Err(Unknown::NoToken)),
+            ("Bearerx", Ok(Scopes::ALL)),
             ("Basic eA==", Ok(Scopes::ALL)),
             ("", Ok(Scopes::ALL)),
         ] {
             assert_eq!(ask(Everyone, Some(here), &[("authorization", header)]), answer, "{header}");
+        }
+    }
+
+    #[cfg(feature = "testkit")]
+    mod given_up {
+        use async_trait::async_trait;
+        use futures_util::FutureExt;
+        use tokio::sync::Semaphore;
+
+        use super::*;
+        use crate::config::Scope;
+        use crate::store::StateEntry;
+        use crate::store::memory::MemoryStore;
+        use crate::testkit::TestClock;
+
+        /// Does what it is told at once, and says so when it is allowed to.
+        #[derive(Debug)]
+        struct Slow {
+            store: MemoryStore,
+            says: Semaphore,
+        }
+
+        impl Slow {
+            async fn say<T>(&self, outcome: T) -> T {
+                self.says.acquire().await.unwrap().forget();
+                outcome
+            }
+        }
+
+        #[async_trait]
+        impl StateStore for Slow {
+            async fn state(&self, name: &str) -> Result<Option<StateEntry>, StoreError> {
+                self.store.state(name).await
+            }
+
+            async fn set_state(&self, name: &str, value: &str, expected: u64) -> Result<Option<u64>, StoreError> {
+                self.say(self.store.set_state(name, value, expected).await).await
+            }
+
+            async fn remove_state(&self, name: &str) -> Result<bool, StoreError> {
+                self.say(self.store.remove_state(name).await).await
+            }
+
+            async fn states(&self, prefix: &str) -> Result<Vec<StateEntry>, StoreError> {
+                self.store.states(prefix).await
+            }
+        }
+
+        /// Waits until so many tokens count.
+        async fn until(access: &Access, tokens: usize) {
+            while access.tokens().len() != tokens {
+                tokio::task::yield_now().await;
+            }
+        }
+
+        #[tokio::test]
+        async fn a_change_that_nobody_waits_for_is_made_to_its_end() {
+            let clock = TestClock::default();
+            let store = Arc::new(Slow { store: MemoryStore::new(Arc::new(clock.clone())), says: Semaphore::new(0) });
+            let access = Access::open(&AccessSettings::default(), Arc::clone(&store) as _, Arc::new(clock)).await.unwrap();
+            let kept = async |count: usize| {
+                while store.store.states("").await.unwrap().len() != count {
+                    tokio::task::yield_now().await;
+                }
+            };
+            let new = || NewToken { name: "script".into(), scopes: [Scope::KvRead].into_iter().collect(), expires_in: None };
+            assert!(access.make_token(new()).now_or_never().is_none());
+            kept(1).await;
+            assert_eq!(access.tokens().len(), 0);
+            store.says.add_permits(1);
+            until(&access, 1).await;
+            assert!(access.revoke_token("script").now_or_never().is_none());
+            kept(0).await;
+            store.says.add_permits(1);
+            until(&access, 0).await;
+            store.says.add_permits(1);
+            assert!(access.make_token(new()).await.is_ok());
         }
     }
 }

@@ -13,5 +13,7 @@ mod tokens;
 pub use access::Access;
 pub(super) use caller::Shown;
 pub use caller::{Caller, Who};
+#[cfg(feature = "qlik")]
+pub(super) use require::check;
 pub(super) use require::{behind, require, require_any};
 pub(super) use tokens::TokenError;

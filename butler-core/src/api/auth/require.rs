@@ -50,13 +50,18 @@ impl Require {
         let Some(caller) = request.extensions().get::<Caller>() else {
             return Err(Denial::unknown("nobody knows who sent this request"));
         };
-        if self.one_of.iter().any(|scope| caller.may(*scope)) {
-            return Ok(());
-        }
-        let wanted = self.one_of.iter().map(|scope| format!("`{scope}`")).collect::<Vec<_>>().join(" or ");
-        let error = format!("{} may not do this: it takes the scope {wanted}", caller.who);
-        Err(Denial::new(StatusCode::FORBIDDEN, error).remedy("`butler-cli token create` makes a token with other scopes."))
+        check(caller, self.one_of)
     }
+}
+
+/// Refuses who has none of these scopes: for what a route does only for some requests.
+pub(in crate::api) fn check(caller: &Caller, one_of: &[Scope]) -> Result<(), Denial> {
+    if one_of.iter().any(|scope| caller.may(*scope)) {
+        return Ok(());
+    }
+    let wanted = one_of.iter().map(|scope| format!("`{scope}`")).collect::<Vec<_>>().join(" or ");
+    let error = format!("{} may not do this: it takes the scope {wanted}", caller.who);
+    Err(Denial::new(StatusCode::FORBIDDEN, error).remedy("`butler-cli token create` makes a token with other scopes."))
 }
 
 impl<S> Layer<S> for Require {

@@ -5,16 +5,17 @@
 
 use std::fmt::Write;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use jiff::{SignedDuration, Timestamp};
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
+use tokio::sync::watch;
 
 use crate::api::answers::{ListedToken, NewToken};
 use crate::clock::Clock;
@@ -39,7 +40,8 @@ const COARSE: i64 = 600;
 pub(super) struct Tokens {
     store: Arc<dyn StateStore>,
     clock: Arc<dyn Clock>,
-    known: ArcSwap<Vec<Arc<Token>>>,
+    /// Whoever waits for a change is told.
+    known: watch::Sender<Known>,
     /// One change at a time.
     changing: tokio::sync::Mutex<()>,
 }
@@ -47,7 +49,7 @@ pub(super) struct Tokens {
 /// Why a token could not be made or revoked.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::api) enum TokenError {
-    #[error("`{0}` is no name of a token: 1 to {LONGEST_NAME} letters, digits, `_`, `-` and `.`")]
+    #[error("`{0}` is no name of a token: 1 to {LONGEST_NAME} letters, digits, `_`, `-` and `.`, and more than `.` or `..`")]
     BadName(String),
     #[error("a token without scopes opens nothing")]
     NoScope,
@@ -65,11 +67,14 @@ pub(in crate::api) enum TokenError {
     Nowhere,
     #[error("the system gives no random numbers")]
     NoChance,
+    #[error("the change of the tokens was broken off; see which there are")]
+    BrokenOff,
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 type Digest = [u8; 32];
+type Known = Arc<Vec<Arc<Token>>>;
 
 #[derive(Debug)]
 struct Token {
@@ -118,27 +123,29 @@ impl Tokens {
         for entry in store.states(PLACE).await? {
             match Token::read(&entry) {
                 // What the configuration names so is what is meant.
+                // It would count again as soon as the configuration names none, when nobody thinks of it any more.
                 Some(token) if known.iter().any(|other| other.name == token.name) => {
+                    store.remove_state(&entry.name).await?;
                     tracing::warn!(
                         token = &*token.name,
-                        "A token of this name stands in the configuration too; the one that was made counts for nothing."
+                        "A token of this name stands in the configuration too; the one that was made is revoked for good."
                     );
                 }
                 Some(token) => known.push(Arc::new(token)),
                 None => tracing::warn!(entry = entry.name, "The store holds a token that this version can't read; it counts for nothing."),
             }
         }
-        Ok(Self { store, clock, known: ArcSwap::from_pointee(known), changing: tokio::sync::Mutex::default() })
+        Ok(Self { store, clock, known: watch::Sender::new(Arc::new(known)), changing: tokio::sync::Mutex::default() })
     }
 
     /// Whose token this is, if it is one that counts.
     pub(super) fn find(&self, shown: &[u8]) -> Option<(Arc<str>, Scopes)> {
         let digest = digest_of(shown);
-        let known = self.known.load();
+        let known = self.known();
         // All of them are compared, so that how long it takes tells nothing.
         let found = known.iter().fold(None, |found, token| if bool::from(token.digest.ct_eq(&digest)) { Some(token) } else { found })?;
         let now = self.clock.now();
-        if found.made.as_ref().and_then(|made| made.expires).is_some_and(|expires| expires <= now) {
+        if found.is_over(now) {
             return None;
         }
         found.used.store(now.as_second(), Ordering::Relaxed);
@@ -146,16 +153,45 @@ impl Tokens {
     }
 
     pub(super) fn list(&self) -> Vec<ListedToken> {
-        let mut all: Vec<_> = self.known.load().iter().map(|token| token.listed()).collect();
+        let mut all: Vec<_> = self.known().iter().map(|token| token.listed()).collect();
         all.sort_by(|a, b| a.name.cmp(&b.name));
         all
     }
 
+    /// Ends when the token that was found under this name counts no longer.
+    pub(super) async fn over(&self, name: &Arc<str>) {
+        let mut known = self.known.subscribe();
+        loop {
+            // Another may have its name by now.
+            let found = known.borrow_and_update().iter().find(|token| Arc::ptr_eq(&token.name, name)).cloned();
+            let Some(token) = found else { return };
+            let expires = token.made.as_ref().and_then(|made| made.expires);
+            let left = expires.map(|expires| Duration::try_from(expires.duration_since(self.clock.now())).unwrap_or_default());
+            if left.is_some_and(|left| left.is_zero()) {
+                return;
+            }
+            let expired = pin!(async {
+                match left {
+                    Some(left) => self.clock.sleep(left).await,
+                    None => std::future::pending().await,
+                }
+            });
+            tokio::select! {
+                changed = known.changed() => if changed.is_err() { return },
+                () = expired => {}
+            }
+        }
+    }
+
     /// Makes a token; gives what is to be shown once.
+    ///
+    /// # Cancellation
+    /// Dropping the future may leave a token in the store that counts for nothing until the next start.
     pub(super) async fn make(&self, new: NewToken) -> Result<(String, ListedToken), TokenError> {
         let NewToken { name, scopes, expires_in } = new;
         let fine = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
-        if !(1..=LONGEST_NAME).contains(&name.len()) || !name.chars().all(fine) {
+        // The last two would mean another place in the path at which a token is revoked.
+        if !(1..=LONGEST_NAME).contains(&name.len()) || !name.chars().all(fine) || name == "." || name == ".." {
             return Err(TokenError::BadName(name.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect()));
         }
         if scopes.is_empty() {
@@ -169,10 +205,13 @@ impl Tokens {
         let expires = life.and_then(|life| now.checked_add(SignedDuration::try_from(life).ok()?).ok());
         let secret = secret()?;
         let _alone = self.changing.lock().await;
-        let known = self.known.load_full();
-        if known.iter().any(|token| *token.name == *name) {
+        if self.known().iter().any(|token| *token.name == *name) {
             return Err(TokenError::Exists(name));
         }
+        if self.known().len() >= MOST {
+            self.forget_expired(now).await?;
+        }
+        let known = self.known();
         if known.len() >= MOST {
             return Err(TokenError::TooMany);
         }
@@ -183,28 +222,49 @@ impl Tokens {
             return Err(TokenError::Exists(name));
         }
         let listed = token.listed();
-        self.known.store(Arc::new(known.iter().cloned().chain([Arc::new(token)]).collect()));
+        self.known.send_replace(Arc::new(known.iter().cloned().chain([Arc::new(token)]).collect()));
         Ok((secret, listed))
     }
 
     /// Revokes a token: from now on it opens nothing.
+    ///
+    /// # Cancellation
+    /// Dropping the future may leave a token that counts until the next start, and no longer.
     pub(super) async fn revoke(&self, name: &str) -> Result<ListedToken, TokenError> {
         let _alone = self.changing.lock().await;
-        let known = self.known.load_full();
+        let known = self.known();
         let missing = || TokenError::Missing(name.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect());
         let token = known.iter().find(|token| *token.name == *name).ok_or_else(missing)?;
         if token.made.is_none() {
             return Err(TokenError::Configured(name.to_owned()));
         }
-        self.store.remove_state(&place(name)).await?;
-        self.known.store(Arc::new(known.iter().filter(|other| other.name != token.name).cloned().collect()));
+        self.forget(token).await?;
         Ok(token.listed())
+    }
+
+    /// Makes room.
+    async fn forget_expired(&self, now: Timestamp) -> Result<(), StoreError> {
+        for token in self.known().iter().filter(|token| token.is_over(now)) {
+            self.forget(token).await?;
+            tracing::info!(token = &*token.name, "A token that had expired is no longer kept, for there are many.");
+        }
+        Ok(())
+    }
+
+    async fn forget(&self, token: &Token) -> Result<(), StoreError> {
+        self.store.remove_state(&place(&token.name)).await?;
+        self.known.send_modify(|known| *known = Arc::new(known.iter().filter(|other| other.name != token.name).cloned().collect()));
+        Ok(())
+    }
+
+    fn known(&self) -> Known {
+        Arc::clone(&self.known.borrow())
     }
 
     /// Keeps when tokens were last shown, of those where it is long ago that it was kept.
     pub(super) async fn keep_uses(&self) {
         let _alone = self.changing.lock().await;
-        for token in self.known.load_full().iter() {
+        for token in self.known().iter() {
             let Some(made) = &token.made else { continue };
             if token.used.load(Ordering::Relaxed) >= made.used_there.load(Ordering::Relaxed) + COARSE
                 && let Err(error) = self.keep(token).await
@@ -240,6 +300,11 @@ impl Token {
         let used = last_used.map_or(0, Timestamp::as_second);
         let made = Made { created, expires, version: AtomicU64::new(entry.version), used_there: AtomicI64::new(used) };
         Some(Self { name: name.into(), digest: unhex(&digest)?, scopes, made: Some(made), used: AtomicI64::new(used) })
+    }
+
+    /// Whether it has expired.
+    fn is_over(&self, now: Timestamp) -> bool {
+        self.made.as_ref().and_then(|made| made.expires).is_some_and(|expires| expires <= now)
     }
 
     fn listed(&self) -> ListedToken {
@@ -295,111 +360,4 @@ fn unhex(text: &str) -> Option<Digest> {
 
 #[cfg(test)]
 #[cfg(feature = "testkit")]
-mod tests {
-    use super::*;
-    use crate::config::{Period, Scope, Secret};
-    use crate::store::memory::MemoryStore;
-    use crate::testkit::TestClock;
-
-    fn new(name: &str, life: Option<u64>) -> NewToken {
-        NewToken {
-            name: name.to_owned(),
-            scopes: [Scope::KvRead].into_iter().collect(),
-            expires_in: life.map(|seconds| Period(Duration::from_secs(seconds))),
-        }
-    }
-
-    struct Stage {
-        clock: TestClock,
-        store: Arc<MemoryStore>,
-    }
-
-    impl Stage {
-        fn new() -> Self {
-            let clock = TestClock::default();
-            Self { store: Arc::new(MemoryStore::new(Arc::new(clock.clone()))), clock }
-        }
-
-        async fn open(&self) -> Tokens {
-            let configured = ConfiguredToken { name: "fixed".into(), token: Secret::literal("a-long-enough-token-1"), scopes: Scopes::ALL };
-            Tokens::open(&[configured], Arc::clone(&self.store) as _, Arc::new(self.clock.clone())).await.unwrap()
-        }
-    }
-
-    #[tokio::test]
-    async fn a_token_opens_until_it_is_revoked_also_after_a_restart() {
-        let stage = Stage::new();
-        let tokens = stage.open().await;
-        let (secret, listed) = tokens.make(new("script", None)).await.unwrap();
-        assert!(secret.starts_with("butler_") && secret.len() == 71, "{secret}");
-        assert_eq!((listed.name.as_str(), listed.configured, listed.last_used), ("script", false, None));
-        assert_ne!(tokens.make(new("other", None)).await.unwrap().0, secret);
-        for tokens in [&tokens, &stage.open().await] {
-            assert_eq!(tokens.find(secret.as_bytes()), Some(("script".into(), [Scope::KvRead].into_iter().collect())));
-            assert_eq!(tokens.find(b"a-long-enough-token-1"), Some(("fixed".into(), Scopes::ALL)));
-            for wrong in ["", "butler_", &secret[..70], &secret.to_uppercase()] {
-                assert_eq!(tokens.find(wrong.as_bytes()), None, "{wrong}");
-            }
-        }
-        // What is kept opens nothing.
-        let kept = stage.store.states(PLACE).await.unwrap();
-        assert!(kept.iter().all(|entry| !entry.value.contains(&secret[7..])), "{kept:?}");
-        tokens.revoke("script").await.unwrap();
-        assert_eq!(tokens.find(secret.as_bytes()), None);
-        assert_eq!(stage.open().await.find(secret.as_bytes()), None);
-        assert!(tokens.make(new("script", None)).await.is_ok(), "its name is free again");
-    }
-
-    #[tokio::test]
-    async fn a_token_expires() {
-        let stage = Stage::new();
-        let tokens = stage.open().await;
-        let (secret, _) = tokens.make(new("script", Some(60))).await.unwrap();
-        stage.clock.advance(Duration::from_secs(59));
-        assert!(tokens.find(secret.as_bytes()).is_some());
-        stage.clock.advance(Duration::from_secs(1));
-        assert!(tokens.find(secret.as_bytes()).is_none());
-    }
-
-    #[tokio::test]
-    async fn when_it_was_last_shown_is_kept_now_and_then() {
-        let stage = Stage::new();
-        let tokens = stage.open().await;
-        let (secret, _) = tokens.make(new("script", None)).await.unwrap();
-        let version = async || stage.store.states(PLACE).await.unwrap()[0].version;
-        tokens.keep_uses().await;
-        assert_eq!(version().await, 1, "it was not shown yet");
-        for _ in 0..3 {
-            tokens.find(secret.as_bytes());
-            tokens.keep_uses().await;
-            assert_eq!(version().await, 2);
-            stage.clock.advance(Duration::from_secs(100));
-        }
-        stage.clock.advance(Duration::from_secs(400));
-        tokens.find(secret.as_bytes());
-        tokens.keep_uses().await;
-        assert_eq!(version().await, 3);
-        let listed = stage.open().await.list().into_iter().find(|token| token.name == "script").unwrap();
-        assert_eq!(listed.last_used.unwrap().as_second(), stage.clock.now().as_second());
-    }
-
-    #[tokio::test]
-    async fn what_can_not_be_made_or_revoked_says_why() {
-        let tokens = Stage::new().open().await;
-        tokens.make(new("script", None)).await.unwrap();
-        for (token, words) in [
-            (new("", None), "is no name of a token"),
-            (new("a b", None), "`a b` is no name of a token"),
-            (new(&"x".repeat(65), None), "is no name of a token"),
-            (new("x", Some(0)), "a token may live from one second"),
-            (NewToken { scopes: Scopes::NONE, ..new("x", None) }, "opens nothing"),
-            (new("script", None), "there is a token `script` already"),
-            (new("fixed", None), "there is a token `fixed` already"),
-        ] {
-            let error = tokens.make(token).await.unwrap_err().to_string();
-            assert!(error.contains(words), "{error}");
-        }
-        assert_eq!(tokens.revoke("nobody").await.unwrap_err().to_string(), "there is no token `nobody`");
-        assert!(tokens.revoke("fixed").await.unwrap_err().to_string().contains("stands in the configuration"));
-    }
-}
+mod tests;

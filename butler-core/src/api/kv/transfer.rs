@@ -1,13 +1,13 @@
 //! Export and import.
 
-use std::time::Duration;
+use std::pin::pin;
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use futures_util::{StreamExt, TryStreamExt};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -17,13 +17,12 @@ use utoipa_axum::routes;
 use crate::api::ApiState;
 use crate::api::admin::{Answer, query};
 use crate::api::answers::Problem;
-use crate::api::auth::{behind, require};
+use crate::api::auth::{Access, Caller, behind, require};
 use crate::api::problem::Refusal;
+use crate::api::watched::Late;
 use crate::config::Scope;
 use crate::kv::{Existing, Line};
 
-/// How long a client may send nothing in the midst of an import.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// Lines of JSON. No form in a web page can send that.
 const LINES: &str = "application/x-ndjson";
 
@@ -75,26 +74,40 @@ struct Imported {
     request_body(content = Line, content_type = "application/x-ndjson", description = "Lines, each of which is one of these."),
     responses((status = OK, body = crate::kv::ImportReport, description = "What became of the lines."))
 )]
-async fn import(State(state): State<ApiState>, uri: Uri, request: Request) -> Answer<crate::kv::ImportReport> {
+async fn import(
+    State(state): State<ApiState>,
+    Extension(access): Extension<Access>,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+    request: Request,
+) -> Answer<crate::kv::ImportReport> {
     let Imported { existing } = query(&uri)?;
     let declared = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !declared.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(LINES) {
         let refusal = Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body has to be lines of JSON, and be declared as such");
         return Err(refusal.remedy(format!("Send the header `Content-Type: {LINES}`.")));
     }
+    let late = request.extensions().get::<Late>().cloned().unwrap_or_default();
     let mut import = state.pairs().import(existing);
     let mut bits = request.into_body().into_data_stream();
+    let mut over = pin!(access.over(&caller));
     loop {
-        let broke_off = |status, why: &str| {
-            let lines = import.report().lines;
-            Refusal::new(status, format!("{why} after {lines} lines; what was stored before stays")).remedy("Import the file once more.")
+        let (status, why) = tokio::select! {
+            biased;
+            () = &mut over => (StatusCode::UNAUTHORIZED, "the token was revoked, or has expired,"),
+            bit = bits.next() => match bit {
+                Some(Ok(bit)) => {
+                    import.take(&bit).await?;
+                    continue;
+                }
+                None => break,
+                Some(Err(_)) if late.is_so() => (StatusCode::REQUEST_TIMEOUT, "nothing came for a while"),
+                Some(Err(_)) => (StatusCode::BAD_REQUEST, "the body broke off"),
+            }
         };
-        match tokio::time::timeout(PATIENCE, bits.next()).await {
-            Ok(Some(Ok(bit))) => import.take(&bit).await?,
-            Ok(Some(Err(_))) => return Err(broke_off(StatusCode::BAD_REQUEST, "the body broke off")),
-            Ok(None) => break,
-            Err(_) => return Err(broke_off(StatusCode::REQUEST_TIMEOUT, "nothing came for a while")),
-        }
+        let lines = import.report().lines;
+        let refusal = Refusal::new(status, format!("{why} after {lines} lines; what was stored before stays"));
+        return Err(refusal.remedy("Import the file once more."));
     }
     let report = import.finish().await?;
     tracing::info!(lines = report.lines, stored = report.stored, refused = report.refused, "Pairs were imported on somebody's word.");

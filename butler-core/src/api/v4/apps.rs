@@ -57,8 +57,10 @@ async fn begin(State(state): State<ApiState>, Path(app): Path<String>, sent: Sen
     let named = |tasks: Vec<String>| tasks.into_iter().filter(|task| !task.trim().is_empty()).collect();
     let (on_success, on_failure) = (named(on_success), named(on_failure));
     let request = ReloadRequest { site: None, app: app.clone(), mode, partial: partial_reload, on_success, on_failure };
-    match apps(&state, FAILED)?.reload(request).await {
+    // Which tasks follow is not filtered here: so it has always been.
+    match apps(&state, FAILED)?.reload_unfiltered(request).await {
         Ok(()) => Ok(json(StatusCode::CREATED, &json!({ "appId": app }))),
+        Err(error @ AppsError::TooManyTasks { .. }) => Err(Fault::bad_request(error.to_string())),
         Err(error) => Err(Fault::internal(FAILED, &error)),
     }
 }

@@ -204,3 +204,25 @@ async fn without_a_site_and_where_it_is_switched_off_there_is_nothing() {
         reply.is_json(404, &json!({ "message": format!("Route {route} not found"), "error": "Not Found", "statusCode": 404 }));
     }
 }
+
+#[tokio::test]
+async fn our_own_addresses_ask_the_filter_and_a_dump_takes_a_scope_of_its_own() {
+    let world = World::new().await;
+    let reload = async |body: Value| {
+        let reply = world.served.json("POST /api/apps/reload", &body.to_string()).await;
+        (reply.status, reply.value()["error"].as_str().unwrap_or_default().to_owned())
+    };
+    assert_eq!(reload(json!({})).await, (400, "no app is named; name one by its id in `app`".into()));
+    let denied = format!("nothing is reloaded, for `[tasks.start_filter]` does not allow tasks that are to follow: {TASK}");
+    assert_eq!(reload(json!({ "app": SALES, "on_success": [TASK] })).await, (403, denied));
+    assert_eq!(reload(json!({ "app": SALES })).await.0, 202);
+    assert_eq!(world.done().await.0, ["DoReload[0,false]", "DoSave[]"]);
+    for (scope, status) in [("read", 403), ("apps:dump", 200)] {
+        let made = world.served.json("POST /api/tokens", &json!({ "name": scope.replace(':', "-"), "scopes": [scope] }).to_string()).await;
+        let token = format!("authorization: Bearer {}", made.value()["secret"].as_str().unwrap());
+        for path in [format!("/api/apps/{SALES}/dump"), format!("/v4/app/{SALES}/dump"), format!("/v4/senseappdump/{SALES}")] {
+            assert_eq!(world.served.send(&format!("GET {path}"), &token, "").await.status, status, "{scope} {path}");
+        }
+        assert_eq!(world.served.send("GET /api/apps", &token, "").await.status, if status == 403 { 200 } else { 403 }, "{scope}");
+    }
+}

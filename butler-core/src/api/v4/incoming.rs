@@ -1,10 +1,8 @@
 //! What happens to a request before it is routed: its address is looked at, and a `POST` may stand for another method.
 
-use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderName, Method, Uri};
 use axum::response::Response;
-use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 
 use super::answer::{bad_url, no_route};
@@ -14,28 +12,50 @@ const OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-override");
 /// The methods whose addresses are looked at; others are not known here.
 const KNOWN: [Method; 5] = [Method::GET, Method::HEAD, Method::PUT, Method::POST, Method::DELETE];
 
-/// The request as it is to be routed, or the answer to one that can't be.
-#[expect(clippy::result_large_err, reason = "it is taken apart at once, and the good case is as large")]
-pub(in crate::api) fn prepare(mut request: Request<Incoming>) -> Result<Request<Incoming>, Response<Body>> {
+/// That a request can't be routed, and why; among its extensions.
+#[derive(Debug, Clone)]
+pub(in crate::api) enum Unroutable {
+    /// It stands for a method that is none.
+    Method(String),
+    /// There is an escape in its address that means nothing.
+    Address,
+}
+
+impl Unroutable {
+    /// The answer to it.
+    pub(in crate::api) fn answer(&self, uri: &Uri) -> Response {
+        match self {
+            Self::Method(method) => no_route(method, &sent(uri)),
+            Self::Address => bad_url(&sent(uri)),
+        }
+    }
+}
+
+/// The request as it is to be routed; if it can't be, that is [among its extensions](Unroutable).
+pub(in crate::api) fn prepare<B>(mut request: Request<B>) -> Request<B> {
+    if let Err(unroutable) = look_at(&mut request) {
+        request.extensions_mut().insert(unroutable);
+    }
+    request
+}
+
+fn look_at<B>(request: &mut Request<B>) -> Result<(), Unroutable> {
     if is_ours(request.uri().path()) {
-        return Ok(request);
+        return Ok(());
     }
     if request.method() == Method::POST
         && let Some(token) = request.headers().get(OVERRIDE)
     {
         let token = String::from_utf8_lossy(token.as_bytes()).trim().to_ascii_uppercase();
-        match Method::from_bytes(token.as_bytes()) {
-            Ok(method) => *request.method_mut() = method,
-            Err(_) => return Err(no_route(&token, &sent(request.uri()))),
-        }
+        *request.method_mut() = Method::from_bytes(token.as_bytes()).map_err(|_| Unroutable::Method(token))?;
     }
     let uri = request.uri();
     let means_something = |part: &str| escapes_are_whole(part) && percent_decode_str(part).decode_utf8().is_ok();
     let makes_sense = means_something(uri.path()) && uri.query().is_none_or(means_something);
     if KNOWN.contains(request.method()) && !makes_sense {
-        return Err(bad_url(&sent(uri)));
+        return Err(Unroutable::Address);
     }
-    Ok(request)
+    Ok(())
 }
 
 /// Whether an address is one of our own, which scripts do not know.

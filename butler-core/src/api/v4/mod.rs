@@ -68,7 +68,7 @@ use axum::routing::{MethodFilter, on};
 use serde_json::Value;
 
 use self::document::Operation;
-pub(super) use self::incoming::prepare;
+pub(super) use self::incoming::{Unroutable, prepare};
 use self::input::Gate;
 use self::limit::Limiter;
 pub use self::messages::Messaging;
@@ -128,9 +128,8 @@ pub(super) fn routes(state: &ApiState, origin: &str) -> Router<ApiState> {
 fn scopes(endpoint: Endpoint) -> (&'static [Scope], &'static [Scope]) {
     match endpoint {
         Endpoint::KeyValueStore => (Scope::KvRead.alone(), Scope::KvWrite.alone()),
-        Endpoint::SenseAppReload | Endpoint::SenseAppDump | Endpoint::SenseListApps | Endpoint::SenseStartTask => {
-            (Scope::Read.alone(), Scope::TasksStart.alone())
-        }
+        Endpoint::SenseAppDump => (Scope::AppsDump.alone(), Scope::AppsDump.alone()),
+        Endpoint::SenseAppReload | Endpoint::SenseListApps | Endpoint::SenseStartTask => (Scope::Read.alone(), Scope::TasksStart.alone()),
         Endpoint::CreateDir | Endpoint::CreateDirQvd | Endpoint::FileCopy | Endpoint::FileDelete | Endpoint::FileMove => {
             (Scope::FilesWrite.alone(), Scope::FilesWrite.alone())
         }

@@ -1,5 +1,6 @@
 //! Starting tasks: by the id in the address, and by what the body names, after the pairs in it were stored.
 
+use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
@@ -12,7 +13,8 @@ use super::answer::{Fault, text};
 use super::input::{Asked, Sent};
 use super::schema::text_of;
 use crate::api::ApiState;
-use crate::config::Endpoint;
+use crate::api::auth::{Caller, check};
+use crate::config::{Endpoint, Scope};
 use crate::event::TaskFacts;
 use crate::kv::{Condition, KvError};
 use crate::qlik::start::{PropertyValue, Selector, StartError, StartOutcome, StartReport, StartRequest, task_id};
@@ -24,14 +26,15 @@ const BODY_ONLY: &str = "-";
 pub(super) fn routes(routes: Routes) -> Routes {
     let no_items: fn() -> Value = || json!([]);
     let path = "/v4/reloadtask/{taskId}/start";
-    let named = async |State(state): State<ApiState>, Path(id): Path<String>, asked: Asked<Query>, sent: Sent<Vec<Item>>| {
-        start(&state, id, asked.0, sent.0).await
+    type Who = Extension<Caller>;
+    let named = async |State(state): State<ApiState>, who: Who, Path(id): Path<String>, asked: Asked<Query>, sent: Sent<Vec<Item>>| {
+        start(&state, &who, id, asked.0, sent.0).await
     };
-    let nameless = async |State(state): State<ApiState>, asked: Asked<Query>, sent: Sent<Vec<Item>>| {
+    let nameless = async |State(state): State<ApiState>, who: Who, asked: Asked<Query>, sent: Sent<Vec<Item>>| {
         let missing = "Required parameter (task ID) missing. Should be a task ID or \"-\" if task info is passed in body";
         match sent.0.is_empty() {
             true => Err(Fault::bad_request(missing)),
-            false => start(&state, BODY_ONLY.to_owned(), asked.0, sent.0).await,
+            false => start(&state, &who, BODY_ONLY.to_owned(), asked.0, sent.0).await,
         }
     };
     // A script whose variable is empty asks for the second.
@@ -54,13 +57,14 @@ struct Item {
     payload: Option<Map<String, Value>>,
 }
 
-async fn start(state: &ApiState, id: String, query: Query, items: Vec<Item>) -> Result<Response, Fault> {
+async fn start(state: &ApiState, caller: &Caller, id: String, query: Query, items: Vec<Item>) -> Result<Response, Fault> {
     let unfit = |(_, item): &(usize, &Item)| item.r#type.is_some() && item.payload.is_none();
     if let Some((index, _)) = items.iter().enumerate().find(unfit) {
         return Err(Fault::validation(format!("body/{index} must have required property 'payload'")));
     }
     let mut request = StartRequest { all_ids_must_exist: query.all_task_ids_must_exist, ..StartRequest::default() };
     request.tasks.extend((id != BODY_ONLY).then_some(id));
+    let mut pairs = Vec::new();
     for Item { r#type, payload } in items {
         let (Some(kind), Some(payload)) = (r#type, payload) else { continue };
         let member = |name: &str| payload.get(name).map_or_else(String::new, words);
@@ -70,8 +74,16 @@ async fn start(state: &ApiState, id: String, query: Query, items: Vec<Item>) -> 
             "starttaskcustomproperty" => {
                 request.custom_properties.push(PropertyValue { name: member("customPropertyName"), value: member("customPropertyValue") });
             }
-            _ => store(state, &payload).await?,
+            _ => pairs.extend(pair(state, &payload)),
         }
+    }
+    if !pairs.is_empty()
+        && let Err(denial) = check(caller, Scope::KvWrite.alone())
+    {
+        return Ok(denial.for_script());
+    }
+    for pair in pairs {
+        store(state, pair).await?;
     }
     let starter = state.starter().ok_or_else(|| Fault::internal(FAILED, &"no site is configured"))?;
     let answer = match starter.start(request.clone()).await {
@@ -99,8 +111,16 @@ fn words(value: &Value) -> String {
     }
 }
 
-/// Stores a pair, if it is one and the store may be used.
-async fn store(state: &ApiState, payload: &Map<String, Value>) -> Result<(), Fault> {
+/// What is to be stored before a task starts.
+struct Pair {
+    namespace: String,
+    key: String,
+    value: String,
+    expires: Option<Timestamp>,
+}
+
+/// The pair in a payload, if it is one and the store may be used.
+fn pair(state: &ApiState, payload: &Map<String, Value>) -> Option<Pair> {
     let is_something = |value: &&Value| match value {
         Value::Null | Value::Bool(false) => false,
         Value::String(text) => !text.is_empty(),
@@ -110,7 +130,7 @@ async fn store(state: &ApiState, payload: &Map<String, Value>) -> Result<(), Fau
     let member = |name: &str| payload.get(name).filter(is_something).map(words);
     let (Some(namespace), Some(key), Some(value)) = (member("namespace"), member("key"), member("value")) else {
         tracing::warn!("A pair that was to be stored before a task starts has no namespace, key or value, and is left out.");
-        return Ok(());
+        return None;
     };
     if !state.services().endpoints.has(Endpoint::KeyValueStore) {
         tracing::warn!(
@@ -118,9 +138,14 @@ async fn store(state: &ApiState, payload: &Map<String, Value>) -> Result<(), Fau
             key,
             "A pair was to be stored before a task starts, but the key-value store is switched off in `[api.endpoints]`."
         );
-        return Ok(());
+        return None;
     }
     let expires = payload.get("ttl").and_then(ttl).and_then(|ttl| state.now().checked_add(ttl).ok()).map(|at| at.min(Timestamp::MAX));
+    Some(Pair { namespace, key, value, expires })
+}
+
+async fn store(state: &ApiState, pair: Pair) -> Result<(), Fault> {
+    let Pair { namespace, key, value, expires } = pair;
     match state.pairs().put_until(&namespace, &key, &value, expires, &Condition::Always).await {
         Ok(_) => Ok(()),
         Err(KvError::Full { namespace, limit }) => {

@@ -280,3 +280,26 @@ async fn without_a_site_there_are_no_tasks() {
     let served = Served::with(ApiServices::default()).await;
     served.json(&format!("PUT /v4/reloadtask/{SALES}/start"), "[]").await.is_fault(500, FAILED);
 }
+
+#[tokio::test]
+async fn who_may_start_tasks_stores_pairs_only_with_leave_for_that_too() {
+    let world = World::new().await;
+    let token = async |name: &str, scopes: &[&str]| {
+        let made = world.served.json("POST /api/tokens", &json!({ "name": name, "scopes": scopes }).to_string()).await;
+        format!("content-type: application/json\nauthorization: Bearer {}", made.value()["secret"].as_str().unwrap())
+    };
+    let (starts, stores) = (token("starts", &["tasks:start"]).await, token("stores", &["tasks:start", "kv:write"]).await);
+    let path = format!("PUT /v4/reloadtask/{SALES}/start");
+    let pair = json!({ "namespace": "etl", "key": "a", "value": "1" });
+    let script = json!([{ "type": "keyvaluestore", "payload": pair }]).to_string();
+    let ours = json!({ "tasks": [SALES], "pairs": [pair] }).to_string();
+    let message = "token starts may not do this: it takes the scope `kv:write`. `butler-cli token create` makes a token with other scopes.";
+    world.served.send(&path, &starts, &script).await.is_fault(403, message);
+    assert_eq!(world.served.send("POST /api/tasks/start", &starts, &ours).await.status, 403);
+    assert_eq!((world.told(), world.pair("a").await), (vec![], None));
+    // Without pairs, or where none could be stored, there is nothing to ask leave for.
+    says(&world.served.send(&path, &starts, "[]").await, &[("/tasksId/started", json!([sales()]))]);
+    assert_eq!(world.served.send("POST /api/tasks/start", &starts, &json!({ "tasks": [SALES] }).to_string()).await.status, 200);
+    says(&world.served.send(&path, &stores, &script).await, &[("/tasksId/started", json!([sales()]))]);
+    assert_eq!(world.pair("a").await.as_deref(), Some("1"));
+}

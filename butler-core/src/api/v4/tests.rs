@@ -118,6 +118,7 @@ async fn an_escape_that_means_nothing_is_told_before_all_else() {
     ] {
         let reply = served.ask(&format!("{method} {url}")).await;
         assert_eq!((reply.status, reply.header("content-type")), (400, "application/json"), "{url}");
+        assert_eq!(reply.header("x-request-id").len(), 32, "it is in the log like any other");
         let message = format!("'{url}' is not a valid url component");
         let expected = json!({ "error": "Bad Request", "code": "FST_ERR_BAD_URL", "message": message, "statusCode": 400 });
         assert_eq!(reply.value(), expected);

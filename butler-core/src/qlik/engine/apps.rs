@@ -6,17 +6,22 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
 
 use super::client::{AppSummary, EngineClient};
-use super::error::EngineError;
+use super::error::{EngineError, in_short};
 use super::reload::ReloadMode;
 use super::reloads::Reloads;
 use crate::clock::Clock;
 use crate::event::SiteName;
-use crate::qlik::start::Starter;
+use crate::qlik::start::{StartError, Starter};
 
 /// How many reloads may be under way at once. Each is a connection, and work for the engine.
 const MOST: usize = 100;
+/// How many dumps are made at once. Each may take a good part of a gigabyte of memory; the others wait.
+const DUMPS: usize = 2;
+/// How many tasks may follow a reload.
+const MOST_TASKS: usize = 100;
 
 /// A reload to begin.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -31,9 +36,9 @@ pub struct ReloadRequest {
     pub mode: ReloadMode,
     /// Whether only what the script names for it is reloaded.
     pub partial: bool,
-    /// Ids of the tasks that are started when the app is reloaded and saved. No filter is asked.
+    /// Ids of the tasks that are started when the app is reloaded and saved; 100 at the most.
     pub on_success: Vec<String>,
-    /// Ids of the tasks that are started when it is not. No filter is asked.
+    /// Ids of the tasks that are started when it is not; 100 at the most.
     pub on_failure: Vec<String>,
 }
 
@@ -58,6 +63,26 @@ pub enum AppsError {
         /// Those that can be asked.
         sites: Vec<SiteName>,
     },
+    /// No app is named.
+    #[error("no app is named; name one by its id in `app`")]
+    NoApp,
+    /// Too many tasks are to follow a reload.
+    #[error("{count} tasks are to follow the reload, and no more than {most} may")]
+    TooManyTasks {
+        /// How many were named.
+        count: usize,
+        /// How many may be.
+        most: usize,
+    },
+    /// Tasks that are to follow a reload may not be started.
+    #[error("nothing is reloaded, for `[tasks.start_filter]` does not allow tasks that are to follow: {}", .tasks.join(", "))]
+    Denied {
+        /// The ids of these tasks, as they were given.
+        tasks: Vec<String>,
+    },
+    /// Whether the tasks that are to follow may be started is not known.
+    #[error("nothing is reloaded, for it can't be found out whether the tasks that are to follow may be started: {0}")]
+    Tasks(StartError),
     /// Too many reloads are under way.
     #[error("{most} reloads are under way, and no more are begun; try again when some have ended")]
     Busy {
@@ -83,6 +108,7 @@ pub struct Apps {
     site: Option<SiteName>,
     starter: Arc<Starter>,
     reloads: Reloads,
+    dumps: Semaphore,
 }
 
 impl Apps {
@@ -90,7 +116,7 @@ impl Apps {
     #[must_use]
     pub fn new(engines: BTreeMap<SiteName, Arc<EngineClient>>, starter: Arc<Starter>, clock: Arc<dyn Clock>) -> Self {
         let site = starter.settings().site.clone();
-        Self { engines, site, starter, reloads: Reloads::new(MOST, clock) }
+        Self { engines, site, starter, reloads: Reloads::new(MOST, clock), dumps: Semaphore::new(DUMPS) }
     }
 
     /// The apps of a site, in the engine's order.
@@ -104,7 +130,7 @@ impl Apps {
         Ok(self.engine(site)?.apps().await?)
     }
 
-    /// Everything that an app is made of but its data; see [`EngineClient::dump`].
+    /// Everything that an app is made of but its data; see [`EngineClient::dump`]. Two are made at a time, and the others wait for them.
     ///
     /// # Errors
     /// [`AppsError`].
@@ -112,10 +138,15 @@ impl Apps {
     /// # Cancellation
     /// Dropping the future closes the engine's session.
     pub async fn dump(&self, site: Option<&SiteName>, app: &str) -> Result<Map<String, Value>, AppsError> {
-        Ok(self.engine(site)?.dump(app).await?)
+        let engine = self.engine(site)?;
+        // It is never closed; if it were, nothing would hold dumps back.
+        let _turn = self.dumps.acquire().await;
+        Ok(engine.dump(app).await?)
     }
 
     /// Begins to reload an app: it is open when this returns. Then it is reloaded and saved in the background, and the tasks that follow are started. How it went is told in the log.
+    ///
+    /// Nothing is begun unless the filter of the starter allows all tasks that are to follow.
     ///
     /// # Errors
     /// [`AppsError`]: the reload was not begun, and no task is started.
@@ -123,23 +154,46 @@ impl Apps {
     /// # Cancellation
     /// Dropping the future before it returns closes the engine's session, and nothing is reloaded.
     pub async fn reload(&self, request: ReloadRequest) -> Result<(), AppsError> {
-        let engine = self.engine(request.site.as_ref())?;
+        let site = &self.checked(&request)?.settings().site;
+        let following: Vec<_> = request.on_success.iter().chain(&request.on_failure).cloned().collect();
+        let denied = self.starter.denied(site, &following).await.map_err(AppsError::Tasks)?;
+        if !denied.is_empty() {
+            return Err(AppsError::Denied { tasks: denied.iter().map(|task| in_short(task)).collect() });
+        }
+        self.reload_unfiltered(request).await
+    }
+
+    /// The same, in which tasks follow whether or not the filter allows them: so `/v4` has always done.
+    ///
+    /// # Errors
+    /// As [`reload`](Self::reload).
+    ///
+    /// # Cancellation
+    /// As [`reload`](Self::reload).
+    pub async fn reload_unfiltered(&self, request: ReloadRequest) -> Result<(), AppsError> {
+        let engine = self.checked(&request)?;
         let place = self.reloads.place()?;
         let app = engine.open_for_reload(&request.app).await?;
         let site = engine.settings().site.clone();
         self.reloads.begin(place, app, ReloadRequest { site: Some(site), ..request }, Arc::clone(&self.starter))
     }
 
-    /// The apps that are being reloaded, with their sites.
-    #[must_use]
-    pub fn reloading(&self) -> Vec<(SiteName, String)> {
-        self.reloads.under_way()
-    }
-
     /// Lets reloads that are under way end, for `grace` at the most; no new ones are begun. Those that are under way still are left to the engine: the log names them, and no tasks follow
     /// them.
     pub async fn shutdown(&self, grace: Duration) {
         self.reloads.shutdown(grace).await;
+    }
+
+    /// The engine that a request is for, if it asks for something that can be done.
+    fn checked(&self, request: &ReloadRequest) -> Result<&EngineClient, AppsError> {
+        if request.app.trim().is_empty() {
+            return Err(AppsError::NoApp);
+        }
+        let count = request.on_success.len().max(request.on_failure.len());
+        if count > MOST_TASKS {
+            return Err(AppsError::TooManyTasks { count, most: MOST_TASKS });
+        }
+        self.engine(request.site.as_ref())
     }
 
     fn engine(&self, named: Option<&SiteName>) -> Result<&EngineClient, AppsError> {

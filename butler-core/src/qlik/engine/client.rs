@@ -6,11 +6,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tokio_tungstenite::tungstenite::http::HeaderValue;
+use uuid::Uuid;
 
 use super::EngineSettings;
 use super::connect::{address, dial};
 use super::dump::dump;
-use super::error::{EngineError, EngineRequest, code};
+use super::error::{EngineError, EngineRequest, code, in_short};
 use super::reload::OpenApp;
 use super::session::{Call, GLOBAL, Session};
 use crate::clock::Clock;
@@ -37,7 +38,6 @@ pub struct AppSummary {
 pub struct EngineClient {
     settings: EngineSettings,
     clock: Arc<dyn Clock>,
-    encrypted: bool,
 }
 
 impl EngineClient {
@@ -46,25 +46,13 @@ impl EngineClient {
     /// # Errors
     /// [`EngineError::Setup`].
     pub fn new(settings: EngineSettings, clock: Arc<dyn Clock>) -> Result<Self, EngineError> {
-        Self::make(settings, clock, true)
-    }
-
-    /// A client that speaks without TLS and shows no certificate: useful only for a simulated engine.
-    ///
-    /// # Errors
-    /// [`EngineError::Setup`].
-    pub fn unencrypted(settings: EngineSettings, clock: Arc<dyn Clock>) -> Result<Self, EngineError> {
-        Self::make(settings, clock, false)
-    }
-
-    fn make(settings: EngineSettings, clock: Arc<dyn Clock>, encrypted: bool) -> Result<Self, EngineError> {
         let fault = |why: String| EngineError::Setup { site: settings.site.clone(), why };
         HeaderValue::from_str(&settings.user).map_err(|_| {
             fault("`user` can't be sent in a header; expected `UserDirectory=Internal; UserId=sa_repository`, or the like".into())
         })?;
         let base = format!("https://{}", address(&settings));
         url::Url::parse(&base).map_err(|why| fault(format!("`{}` is no host name: {why}", settings.host)))?;
-        Ok(Self { settings, clock, encrypted })
+        Ok(Self { settings, clock })
     }
 
     /// What it was made from.
@@ -78,7 +66,7 @@ impl EngineClient {
     /// # Errors
     /// [`EngineError`].
     pub async fn apps(&self) -> Result<Vec<AppSummary>, EngineError> {
-        let mut session = self.open("/", "list of apps".into()).await?;
+        let mut session = self.open("/", "list of apps").await?;
         let apps = apps(&mut session).await;
         session.close().await;
         apps
@@ -91,12 +79,8 @@ impl EngineClient {
     /// # Errors
     /// [`EngineError`].
     pub async fn dump(&self, app: &str) -> Result<Map<String, Value>, EngineError> {
-        let mut session = self.open("/app/engineData", format!("dump of app {app}")).await?;
-        let dump = async {
-            let handle = open_app(&mut session, app, true).await?;
-            dump(&mut session, handle, app).await
-        };
-        let dump = dump.await;
+        let (mut session, handle) = self.open_app("/app/engineData", &format!("dump of app {}", in_short(app)), app, true).await?;
+        let dump = dump(&mut session, handle, app).await;
         session.close().await;
         dump
     }
@@ -106,28 +90,52 @@ impl EngineClient {
     /// # Errors
     /// [`EngineError`].
     pub async fn open_for_reload(&self, app: &str) -> Result<OpenApp, EngineError> {
-        let mut session = self.open(&format!("/app/{}", encode(app)), format!("reload of app {app}")).await?;
-        let opened = async {
-            let version = session.call(Call::plain(GLOBAL, "EngineVersion")).await?;
-            let version = version["qVersion"]["qComponentVersion"].as_str().unwrap_or("unknown");
-            tracing::info!(site = %self.settings.site, app, version, "The engine opens an app to reload it.");
-            open_app(&mut session, app, false).await
-        };
-        match opened.await {
-            Ok(handle) => Ok(OpenApp { session, handle, app: app.to_owned() }),
-            Err(error) => {
+        let what = format!("reload of app {}", in_short(app));
+        let (session, handle) = self.open_app(&format!("/app/{}", encode(app)), &what, app, false).await?;
+        Ok(OpenApp { session, handle, app: app.to_owned() })
+    }
+
+    /// A session in which this app is open, and the app's handle.
+    async fn open_app(&self, path: &str, what: &str, app: &str, without_data: bool) -> Result<(Session, i64), EngineError> {
+        let attempt = async |path: &str| {
+            let mut session = self.open(path, what).await?;
+            if !without_data && let Err(error) = self.tell_version(&mut session, app).await {
                 session.close().await;
-                Err(error)
+                return Err(error);
             }
+            match open_doc(&mut session, app, without_data).await {
+                Ok(handle) => Ok((session, handle)),
+                Err(error) => {
+                    session.close().await;
+                    Err(error)
+                }
+            }
+        };
+        match attempt(path).await {
+            // What the same user asks for at the same path is one session to the engine, in which one app can be open. A name of its own makes ours one of its own.
+            Err(EngineError::OtherApp { .. }) => attempt(&format!("{path}/identity/{}", Uuid::new_v4())).await,
+            other => other,
         }
     }
 
-    async fn open(&self, path: &str, what: String) -> Result<Session, EngineError> {
+    /// Leaves a line in the log. An engine that keeps its version to itself can reload all the same.
+    async fn tell_version(&self, session: &mut Session, app: &str) -> Result<(), EngineError> {
+        let version = match session.call(Call::plain(GLOBAL, "EngineVersion")).await {
+            Err(EngineError::Refused { .. }) => Value::Null,
+            other => other?,
+        };
+        let version = in_short(version["qVersion"]["qComponentVersion"].as_str().unwrap_or("unknown"));
+        tracing::info!(site = %self.settings.site, app = in_short(app), version, "The engine opens an app to reload it.");
+        Ok(())
+    }
+
+    async fn open(&self, path: &str, what: &str) -> Result<Session, EngineError> {
+        let what = what.to_owned();
         let request = Box::new(EngineRequest { site: self.settings.site.clone(), address: address(&self.settings), what });
         let limit = self.settings.timeout.min(CONNECTING);
         let socket = tokio::select! {
             biased;
-            socket = dial(&self.settings, self.encrypted, path, &request) => socket?,
+            socket = dial(&self.settings, path, &request) => socket?,
             () = self.clock.sleep(limit) => {
                 let why = format!("no connection within {}", humantime::format_duration(limit));
                 return Err(EngineError::Unreachable { request, why });
@@ -150,12 +158,19 @@ async fn apps(session: &mut Session) -> Result<Vec<AppSummary>, EngineError> {
 }
 
 /// Opens an app, and gives its handle.
-async fn open_app(session: &mut Session, app: &str, without_data: bool) -> Result<i64, EngineError> {
+async fn open_doc(session: &mut Session, app: &str, without_data: bool) -> Result<i64, EngineError> {
     const METHOD: &str = "OpenDoc";
     let opened = session.call(Call::new(GLOBAL, METHOD, json!([app, "", "", "", without_data]))).await;
     let reply = match opened {
-        // Sessions of the same user may share what is open.
-        Err(EngineError::Refused { code: code::ALREADY_OPEN, .. }) => session.call(Call::plain(GLOBAL, "GetActiveDoc")).await?,
+        // Whoever else is in the session has opened this one, or another.
+        Err(EngineError::Refused { code: code::ALREADY_OPEN, .. }) => {
+            let reply = session.call(Call::plain(GLOBAL, "GetActiveDoc")).await?;
+            let open = reply["qReturn"]["qGenericId"].as_str().unwrap_or_default();
+            if handle(&reply).is_some() && !open.eq_ignore_ascii_case(app) {
+                return Err(EngineError::OtherApp { request: Box::new(session.request().clone()), open: in_short(open) });
+            }
+            reply
+        }
         other => other?,
     };
     handle(&reply).ok_or_else(|| session.malformed(METHOD, "there is no handle in it"))

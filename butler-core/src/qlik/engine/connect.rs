@@ -1,7 +1,6 @@
 //! From an address to a WebSocket.
 
 use std::net::IpAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
@@ -15,53 +14,38 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::EngineSettings;
 use super::error::{EngineError, EngineRequest};
-use super::session::LARGEST_MESSAGE;
+use super::session::LARGEST;
 use crate::tls::{self, TlsError, Trust};
 
-/// A connection, secured or not.
+/// A connection.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + Sync> Stream for T {}
 
 pub(super) type Socket = WebSocketStream<Box<dyn Stream>>;
 
 /// Connects. The certificate files are read anew each time, so whoever renews them need not restart anything.
-pub(super) async fn dial(settings: &EngineSettings, encrypted: bool, path: &str, request: &EngineRequest) -> Result<Socket, EngineError> {
+pub(super) async fn dial(settings: &EngineSettings, path: &str, request: &EngineRequest) -> Result<Socket, EngineError> {
     let asked = || Box::new(request.clone());
-    let root = encrypted.then_some(settings.root_certificate.as_path());
-    let connector = if encrypted { Some(secured(settings).map_err(|why| EngineError::setup(settings, &why))?) } else { None };
+    let root = Some(settings.root_certificate.as_path());
+    let connector = secured(settings).map_err(|why| EngineError::setup(settings, &why))?;
     let host = bare(&settings.host);
     let tcp = TcpStream::connect((host, settings.port)).await.map_err(|why| EngineError::unreachable(asked(), &why, None))?;
     // Calls are small and are wanted at once; without it they are only later.
     let _ = tcp.set_nodelay(true);
-    let stream: Box<dyn Stream> = match connector {
-        None => Box::new(tcp),
-        Some(connector) => {
-            let name = ServerName::try_from(host.to_owned()).map_err(|_| EngineError::Setup {
-                site: settings.site.clone(),
-                why: format!("`{host}` is no name that a certificate could be for; write a host name or an address as the engine's `host`"),
-            })?;
-            Box::new(connector.connect(name, tcp).await.map_err(|why| EngineError::unreachable(asked(), &why, root))?)
-        }
-    };
-    upgrade(stream, settings, path, request, root).await
-}
-
-async fn upgrade(
-    stream: Box<dyn Stream>,
-    settings: &EngineSettings,
-    path: &str,
-    request: &EngineRequest,
-    root: Option<&Path>,
-) -> Result<Socket, EngineError> {
-    let scheme = if root.is_some() { "wss" } else { "ws" };
-    let failed = |error| EngineError::connecting(Box::new(request.clone()), error, root);
-    let mut upgrade = format!("{scheme}://{}{path}", request.address).into_client_request().map_err(failed)?;
+    let name = ServerName::try_from(host.to_owned()).map_err(|_| EngineError::Setup {
+        site: settings.site.clone(),
+        why: format!("`{host}` is no name that a certificate could be for; write a host name or an address as the engine's `host`"),
+    })?;
+    let stream: Box<dyn Stream> =
+        Box::new(connector.connect(name, tcp).await.map_err(|why| EngineError::unreachable(asked(), &why, root))?);
+    let failed = |error| EngineError::connecting(asked(), error, root);
+    let mut upgrade = format!("wss://{}{path}", request.address).into_client_request().map_err(failed)?;
     // It was checked when the client was made.
     if let Ok(user) = HeaderValue::from_str(&settings.user) {
         upgrade.headers_mut().insert("x-qlik-user", user);
     }
     // The engine sends each message in one frame.
-    let config = WebSocketConfig::default().max_message_size(Some(LARGEST_MESSAGE)).max_frame_size(Some(LARGEST_MESSAGE));
+    let config = WebSocketConfig::default().max_message_size(Some(LARGEST)).max_frame_size(Some(LARGEST));
     Ok(client_async_with_config(upgrade, stream, Some(config)).await.map_err(failed)?.0)
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio_tungstenite::tungstenite;
 use tungstenite::error::CapacityError;
 
-use super::session::LARGEST_MESSAGE;
+use super::session::LARGEST;
 use crate::event::SiteName;
 use crate::qlik::error::{broke, excerpt, innermost, quoted};
 use crate::qlik::trust::{Peer, explain_tls};
@@ -121,6 +121,22 @@ pub enum EngineError {
         /// The engine's words.
         message: String,
     },
+    /// Only one app can be open in a session, and the one that is is not ours.
+    #[error("{request}: another app (`{open}`) is open in the engine's session, though nobody else should know of the session; try again")]
+    OtherApp {
+        /// What was wanted.
+        request: Box<EngineRequest>,
+        /// The id of the other app.
+        open: String,
+    },
+    /// What the engine has to say comes to more than is taken.
+    #[error("{request}: the replies up to {method} come to more than {} MiB, and no more is taken", LARGEST / 1024 / 1024)]
+    TooMuch {
+        /// What was wanted.
+        request: Box<EngineRequest>,
+        /// What was under way.
+        method: &'static str,
+    },
     /// An answer that is none.
     #[error("{request}: the reply to {method} can't be understood: {why}; is this the port of the engine (4747)?")]
     Malformed {
@@ -188,14 +204,17 @@ impl EngineError {
     /// What an error of the connection means during a call.
     pub(super) fn during(request: Box<EngineRequest>, method: &'static str, error: &tungstenite::Error) -> Self {
         match error {
-            tungstenite::Error::Capacity(CapacityError::MessageTooLong { .. }) => {
-                Self::Malformed { request, method, why: format!("it is larger than {} MiB", LARGEST_MESSAGE / 1024 / 1024) }
-            }
+            tungstenite::Error::Capacity(CapacityError::MessageTooLong { .. }) => Self::TooMuch { request, method },
             // A server may refuse the client's certificate when the client is done with the handshake already.
             other if tls::error_within(other).is_some() => Self::unreachable(request, other, None),
             other => Self::Lost { request, method, why: innermost(other) },
         }
     }
+}
+
+/// What somebody else wrote, on one line and not too long, for logs and errors.
+pub(super) fn in_short(text: &str) -> String {
+    excerpt(text.as_bytes(), "\0")
 }
 
 #[cfg(test)]

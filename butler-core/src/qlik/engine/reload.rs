@@ -91,9 +91,4 @@ impl OpenApp {
             _ => Err(self.session.malformed(METHOD, "it does not say how the reload went")),
         }
     }
-
-    /// Closes the session without a reload.
-    pub async fn close(self) {
-        self.session.close().await;
-    }
 }

@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
 use super::apps::{AppsError, ReloadRequest};
+use super::error::in_short;
 use super::reload::{OpenApp, Reloaded};
 use crate::clock::Clock;
 use crate::event::SiteName;
@@ -78,7 +79,7 @@ impl Reloads {
         if self.places.is_closed() {
             return Err(AppsError::Ending);
         }
-        let noted = self.under_way.note(&site, &request.app);
+        let noted = self.under_way.note(&site, &in_short(&request.app));
         work.spawn(async move {
             let _kept = (place.0, noted);
             reload(app, &site, &request, &starter).await;
@@ -86,7 +87,7 @@ impl Reloads {
         Ok(())
     }
 
-    pub(super) fn under_way(&self) -> Vec<(SiteName, String)> {
+    fn under_way(&self) -> Vec<(SiteName, String)> {
         self.under_way.lock().values().cloned().collect()
     }
 
@@ -103,7 +104,7 @@ impl Reloads {
             () = self.clock.sleep(grace) => {}
         }
         for (site, app) in self.under_way() {
-            tracing::warn!(%site, app, "An app is still being reloaded when Butler ends. How it goes is not awaited, and no tasks will follow it.");
+            tracing::warn!(%site, app, "An app is still being reloaded when Butler ends. Its session is closed, at which the engine may break the reload off; how it goes is not awaited, and no tasks will follow it.");
         }
         work.shutdown().await;
     }
@@ -111,6 +112,7 @@ impl Reloads {
 
 async fn reload(app: OpenApp, site: &SiteName, request: &ReloadRequest, starter: &Starter) {
     let ReloadRequest { app: id, mode, partial, on_success, on_failure, .. } = request;
+    let id = in_short(id);
     tracing::info!(%site, app = id, ?mode, partial, "An app is reloaded on somebody's word.");
     let tasks = match app.reload(*mode, *partial).await {
         Ok(Reloaded::Saved) => {
@@ -131,6 +133,6 @@ async fn reload(app: OpenApp, site: &SiteName, request: &ReloadRequest, starter:
         return;
     }
     if let Err(error) = starter.follow_up(site, tasks).await {
-        tracing::error!(%site, app = id, ?tasks, %error, "The tasks that follow the reload were not started.");
+        tracing::error!(%site, app = id, tasks = tasks.len(), %error, "The tasks that follow the reload were not started.");
     }
 }

@@ -15,11 +15,11 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::connect::Socket;
-use super::error::{EngineError, EngineRequest, code};
+use super::error::{EngineError, EngineRequest, code, in_short};
 use crate::clock::Clock;
 
-/// The largest reply: the script of an app or the properties of a sheet are far smaller.
-pub(super) const LARGEST_MESSAGE: usize = 128 * 1024 * 1024;
+/// How much may come in a session, in bytes: all that an app is made of but its data is far smaller. In memory it takes several times as much.
+pub(super) const LARGEST: usize = 64 * 1024 * 1024;
 /// How many calls wait for their replies at a time.
 const OUTSTANDING: usize = 32;
 /// How often a call is sent again that the engine broke off.
@@ -69,6 +69,8 @@ pub(super) struct Session {
     clock: Arc<dyn Clock>,
     timeout: Duration,
     last_id: u64,
+    /// How many bytes may still come.
+    pub(super) left: usize,
 }
 
 /// What comes in.
@@ -94,7 +96,7 @@ struct Failure {
 
 impl Session {
     pub(super) fn new(socket: Socket, request: Box<EngineRequest>, clock: Arc<dyn Clock>, timeout: Duration) -> Self {
-        Self { socket, request, clock, timeout, last_id: 0 }
+        Self { socket, request, clock, timeout, last_id: 0, left: LARGEST }
     }
 
     /// Calls a method, and gives its result.
@@ -126,8 +128,9 @@ impl Session {
                 waiting.insert(self.send(&calls[index]).await?, (index, broken_off));
             }
             let Some(method) = waiting.values().map(|(index, _)| *index).min().map(|index| calls[index].method) else { break };
+            let since = self.clock.monotonic();
             let (index, broken_off, reply) = loop {
-                let (id, reply) = self.reply(method, patience).await?;
+                let (id, reply) = self.reply(method, patience, since).await?;
                 // Of what nobody has asked for nobody need hear.
                 if let Some((index, broken_off)) = waiting.remove(&id) {
                     break (index, broken_off, reply);
@@ -137,7 +140,7 @@ impl Session {
                 Err(Failure { code: code::ABORTED, .. }) if broken_off < AGAIN => to_send.push_front((index, broken_off + 1)),
                 Err(Failure { code, message }) => {
                     let (request, method) = (self.request.clone(), calls[index].method);
-                    results[index] = Some(Err(EngineError::Refused { request, method, code, message }));
+                    results[index] = Some(Err(EngineError::Refused { request, method, code, message: in_short(&message) }));
                 }
                 Ok(result) => results[index] = Some(Ok(result)),
             }
@@ -186,9 +189,8 @@ impl Session {
         }
     }
 
-    /// The next reply, and the call that it is for.
-    async fn reply(&mut self, method: &'static str, patience: Patience) -> Result<Reply, EngineError> {
-        let since = self.clock.monotonic();
+    /// The next reply, and the call that it is for; it is waited for since then.
+    async fn reply(&mut self, method: &'static str, patience: Patience, since: Duration) -> Result<Reply, EngineError> {
         let mut pings = 0;
         loop {
             let wait = match patience {
@@ -217,6 +219,8 @@ impl Session {
                 Some(Err(error)) => return Err(EngineError::during(self.request.clone(), method, &error)),
                 None => return Err(self.lost(method, "the engine closed the connection".into())),
             };
+            let left = self.left.checked_sub(message.len());
+            self.left = left.ok_or_else(|| EngineError::TooMuch { request: self.request.clone(), method })?;
             if let Some(reply) = self.understand(&message, method)? {
                 return Ok(reply);
             }
@@ -237,7 +241,7 @@ impl Session {
             Incoming { id: Some(id), error: Some(failure), .. } => Ok(Some((id, Err(failure)))),
             Incoming { id: Some(id), result, .. } => Ok(Some((id, Ok(result.unwrap_or_default())))),
             Incoming { method: Some(notice), params, .. } => self.notice(&notice, &params, method).map(|()| None),
-            Incoming { error: Some(failure), .. } => Err(malformed(format!("it is an error of no call: {}", failure.message))),
+            Incoming { error: Some(failure), .. } => Err(malformed(format!("it is an error of no call: {}", in_short(&failure.message)))),
             _ => Ok(None),
         }
     }
@@ -245,11 +249,11 @@ impl Session {
     /// What the engine says unasked.
     fn notice(&self, notice: &str, params: &Value, method: &'static str) -> Result<(), EngineError> {
         let request = || self.request.clone();
-        let or = |words: &str| params["message"].as_str().filter(|message| !message.is_empty()).unwrap_or(words).to_owned();
+        let or = |words: &str| in_short(params["message"].as_str().filter(|message| !message.is_empty()).unwrap_or(words));
         match notice {
             "OnConnected" => match params["qSessionState"].as_str() {
                 Some(state) if state.contains("ERROR") || state.contains("FAILURE") => {
-                    Err(EngineError::NoAccess { request: request(), why: state.to_owned() })
+                    Err(EngineError::NoAccess { request: request(), why: in_short(state) })
                 }
                 _ => Ok(()),
             },
@@ -260,7 +264,7 @@ impl Session {
             "OnMaxParallelSessionsExceeded" => Err(EngineError::NoAccess { request: request(), why: or("it has too many sessions") }),
             "OnSessionTimedOut" => Err(self.lost(method, or("the session timed out"))),
             other => {
-                tracing::debug!(site = %self.request.site, notice = other, "The engine says something that means nothing here.");
+                tracing::debug!(site = %self.request.site, notice = in_short(other), "The engine says something that means nothing here.");
                 Ok(())
             }
         }
@@ -311,7 +315,7 @@ fn tls_fault(request: Box<EngineRequest>, method: &'static str, error: &tungsten
 fn farewell_in_words(farewell: Option<&CloseFrame>) -> String {
     match farewell {
         Some(frame) if frame.reason.is_empty() => format!("the engine closed it with code {}", frame.code),
-        Some(frame) => format!("the engine closed it with code {}: {}", frame.code, frame.reason),
+        Some(frame) => format!("the engine closed it with code {}: {}", frame.code, in_short(&frame.reason)),
         None => "the engine closed it".into(),
     }
 }

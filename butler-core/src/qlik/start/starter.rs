@@ -1,6 +1,6 @@
 //! The one who starts tasks.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -92,8 +92,19 @@ impl Starter {
         told.await.unwrap_or(Err(StartError::BrokenOff))
     }
 
-    /// Starts tasks that follow from something else, such as the end of a reload: by their ids, without a look at the filter or at the tasks. One that does not exist, or could not be
-    /// started, is in the report and the log.
+    /// Those of these ids that the filter does not allow. Ids of no task are denied where there is a filter.
+    ///
+    /// # Errors
+    /// [`StartError::UnknownSite`], [`StartError::Unavailable`].
+    ///
+    /// # Cancellation
+    /// Dropping the future has no effect.
+    pub async fn denied(&self, site: &SiteName, tasks: &[String]) -> Result<Vec<String>, StartError> {
+        self.inner.denied(site, tasks).await
+    }
+
+    /// Starts tasks that follow from something else, such as the end of a reload: by their ids, each once, without a look at the filter or at the tasks. One that does not exist, or could
+    /// not be started, is in the report and the log.
     ///
     /// # Errors
     /// [`StartError::UnknownSite`]: no task was started.
@@ -153,6 +164,17 @@ impl Inner {
         Ok(report)
     }
 
+    async fn denied(&self, site: &SiteName, tasks: &[String]) -> Result<Vec<String>, StartError> {
+        let Some(filter) = &self.settings.filter else { return Ok(Vec::new()) };
+        let until = Deadline::after(&*self.clock, self.settings.retry_for);
+        let finder = Finder { client: self.client(Some(site))?, filter: Some(filter), clock: &*self.clock, until };
+        // Of those that are listed nothing has to be known.
+        let unlisted = tasks.iter().filter(|text| !task_id(text).is_some_and(|id| filter.lists(id)));
+        let found = try_join_all(unlisted.map(|text| finder.find(Selector::Task(text.clone())))).await?;
+        let denied = found.into_iter().flat_map(|found| found.tasks).filter(|task| task.verdict.is_err());
+        Ok(denied.map(|task| task.id).collect())
+    }
+
     async fn follow_up(&self, site: &SiteName, tasks: &[String]) -> Result<StartReport, StartError> {
         let client = self.client(Some(site))?;
         let until = Deadline::after(&*self.clock, self.settings.retry_for);
@@ -164,7 +186,9 @@ impl Inner {
             let task = TaskReport { id: id.clone(), name: None, outcome };
             Selection { by: Selector::Task(id.clone()), denied: false, error: None, tasks: vec![task] }
         };
-        let report = StartReport { site: site.clone(), selections: join_all(tasks.iter().map(start)).await };
+        let mut seen = HashSet::new();
+        let tasks: Vec<_> = tasks.iter().filter(|text| task_id(text).is_none_or(|id| seen.insert(id))).collect();
+        let report = StartReport { site: site.clone(), selections: join_all(tasks.into_iter().map(start)).await };
         tell(&report);
         Ok(report)
     }

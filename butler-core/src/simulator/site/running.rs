@@ -110,15 +110,15 @@ impl Site {
     /// The lines of `butler.toml` that point a Butler at this site, with its certificates in `folder`.
     #[must_use]
     pub fn configuration(&self, name: &str, folder: impl AsRef<Path>) -> String {
-        let ip = self.address.ip();
-        let host = if ip.is_unspecified() { "localhost".to_owned() } else { ip.to_string() };
+        let (host, engine_host) = (reached(self.address), reached(self.engine));
         let folder = std::path::absolute(folder.as_ref()).unwrap_or_else(|_| folder.as_ref().to_owned());
         let text = |text: &str| toml::Value::String(text.to_owned()).to_string();
         let mut lines = format!("[sites.{}]\n", if is_bare(name) { name.to_owned() } else { text(name) });
+        let engine_host = if engine_host == host { String::new() } else { format!("engine.host = {}\n", text(&engine_host)) };
         let (host, port, folder) = (text(&host), self.address.port(), text(&folder.display().to_string()));
         // Writing to a text can't fail.
         let engine = self.engine.port();
-        let _ = write!(lines, "host = {host}\nport = {port}\ncertificates = {folder}\nengine.port = {engine}\n");
+        let _ = write!(lines, "host = {host}\nport = {port}\ncertificates = {folder}\n{engine_host}engine.port = {engine}\n");
         lines
     }
 
@@ -127,10 +127,9 @@ impl Site {
     #[must_use]
     pub fn repository_settings(&self, name: &str, folder: impl AsRef<Path>) -> crate::qlik::RepositorySettings {
         let folder = folder.as_ref();
-        let ip = self.address.ip();
         crate::qlik::RepositorySettings {
             site: name.into(),
-            host: if ip.is_unspecified() { "localhost".to_owned() } else { ip.to_string() },
+            host: reached(self.address),
             port: self.address.port(),
             client_certificate: folder.join("client.pem"),
             client_key: folder.join("client_key.pem"),
@@ -280,6 +279,11 @@ async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), SiteErro
     let listener = TcpListener::bind(address).await.map_err(fault)?;
     let address = listener.local_addr().map_err(fault)?;
     Ok((listener, address))
+}
+
+/// The host by which this machine reaches what listens there.
+pub(super) fn reached(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() { "localhost".to_owned() } else { address.ip().to_string() }
 }
 
 fn is_bare(name: &str) -> bool {

@@ -101,6 +101,30 @@ async fn what_the_engine_refuses_is_said_and_the_session_is_closed() {
 }
 
 #[tokio::test]
+async fn an_app_is_never_taken_for_another_that_is_open_in_the_same_session() {
+    let world = World::new().await;
+    let mut other = world.session("/app/engineData").await;
+    other.call(Call::new(GLOBAL, "OpenDoc", json!([SALES, "", "", "", true]))).await.unwrap();
+    // This one is shared.
+    assert_eq!(world.client().dump(&SALES.to_string().to_uppercase()).await.unwrap()["properties"]["qTitle"], "Sales");
+    assert!(world.site.engine_calls().iter().all(|call| call.path == "/app/engineData"));
+    // And for this one there has to be a session of its own.
+    assert_eq!(world.client().dump(&HR.to_string()).await.unwrap()["properties"]["qTitle"], "HR dashboard");
+    let last = world.site.engine_calls().pop().unwrap();
+    assert!(last.path.starts_with("/app/engineData/identity/"), "{last:?}");
+    // Several at once are neither mixed up.
+    let client = world.client();
+    let titles = futures_util::future::join_all([SALES, HR, SALES, HR].map(async |app| {
+        let dump = client.dump(&app.to_string()).await.unwrap();
+        (dump["appId"].clone(), dump["properties"]["qTitle"].clone())
+    }));
+    let expected = [(SALES, "Sales"), (HR, "HR dashboard")].map(|(app, title)| (json!(app), json!(title)));
+    assert_eq!(titles.await, [expected.clone(), expected].concat());
+    other.close().await;
+    assert_eq!(world.ended().await.open, 0);
+}
+
+#[tokio::test]
 async fn a_call_that_the_engine_breaks_off_is_sent_again_a_few_times() {
     let world = World::new().await;
     world.site.engine_fault(On::path("GetDocList").times(3), EngineFault::Error(15));
@@ -230,7 +254,7 @@ async fn an_app_without_a_name_is_listed_by_its_id() {
 async fn whoever_asks_for_patches_gets_patches() {
     let world = World::new().await;
     let request = EngineRequest { site: "prod".into(), address: world.site.engine_address().to_string(), what: "patches".into() };
-    let mut socket = super::super::connect::dial(&world.settings(), true, "/", &request).await.unwrap();
+    let mut socket = super::super::connect::dial(&world.settings(), "/", &request).await.unwrap();
     let mut ask = async |delta: bool| {
         let call = json!({ "jsonrpc": "2.0", "id": 7, "method": "EngineVersion", "handle": -1, "params": [], "delta": delta });
         socket.send(Message::text(call.to_string())).await.unwrap();

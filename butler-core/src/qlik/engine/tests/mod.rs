@@ -12,6 +12,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use uuid::{Uuid, uuid};
 
+use super::session::{Call, GLOBAL, Session};
 use super::*;
 use crate::clock::Clock;
 use crate::simulator::site::{EngineSessions, Site, SiteOptions, SiteState};
@@ -51,6 +52,14 @@ impl World {
 
     fn client_of(&self, settings: EngineSettings) -> Arc<EngineClient> {
         Arc::new(EngineClient::new(settings, Arc::new(self.clock.clone()) as Arc<dyn Clock>).unwrap())
+    }
+
+    /// A session of the same user.
+    async fn session(&self, path: &str) -> Session {
+        let request =
+            EngineRequest { site: "prod".into(), address: self.site.engine_address().to_string(), what: "another session".into() };
+        let socket = super::connect::dial(&self.settings(), path, &request).await.unwrap();
+        Session::new(socket, Box::new(request), Arc::new(self.clock.clone()), self.settings().timeout)
     }
 
     /// The calls of the engine, each with its parameters.

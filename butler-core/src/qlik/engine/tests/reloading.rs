@@ -47,6 +47,19 @@ async fn the_id_of_an_app_is_encoded_in_the_address() {
 #[tokio::test]
 async fn an_app_that_is_open_already_is_taken_as_it_is() {
     let world = World::new().await;
+    let mut other = world.session(&format!("/app/{SALES}")).await;
+    other.call(Call::new(GLOBAL, "OpenDoc", serde_json::json!([SALES, "", "", "", false]))).await.unwrap();
+    // How the engine calls itself matters to nobody but the log.
+    world.site.engine_fault("EngineVersion", EngineFault::Error(5));
+    let app = world.client().open_for_reload(&SALES.to_string()).await.unwrap();
+    assert_eq!(app.reload(ReloadMode::Abend, false).await.unwrap(), Reloaded::Saved);
+    assert_eq!(world.calls()[3..], ["GetActiveDoc []", "DoReload [0,false]", "DoSave []"]);
+    other.close().await;
+}
+
+#[tokio::test]
+async fn an_engine_that_contradicts_itself_is_not_believed() {
+    let world = World::new().await;
     world.site.engine_fault("OpenDoc", EngineFault::Error(1002));
     let error = world.client().open_for_reload(&SALES.to_string()).await.unwrap_err();
     // The engine has contradicted itself: it has no app open.

@@ -10,7 +10,6 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
-use super::super::session::{Call, GLOBAL, Session};
 use super::*;
 
 /// The other end of a session.
@@ -131,7 +130,7 @@ async fn messages_that_are_too_long_or_no_messages_end_the_session() {
     let (mut session, mut engine, _clock) = pipe_with(small).await;
     engine.0.send(Message::text("x".repeat(2000))).await.unwrap();
     let error = session.call(calls(1).remove(0)).await.unwrap_err();
-    assert!(matches!(&error, EngineError::Malformed { why, .. } if why.contains("larger")), "{error}");
+    assert!(matches!(&error, EngineError::TooMuch { .. }), "{error}");
 }
 
 /// Every half minute of silence it is asked whether anybody is there.
@@ -171,16 +170,54 @@ async fn a_long_call_goes_on_while_pings_are_answered_and_no_longer() {
 
 #[tokio::test]
 async fn what_trickles_in_does_not_prolong_the_wait_for_an_answer() {
-    let (mut session, mut engine, clock) = pipe().await;
-    let call = tokio::spawn(async move { session.call(calls(1).remove(0)).await });
-    engine.call().await;
-    clock.sleepers(1).await;
-    clock.advance(Duration::from_secs(20));
-    engine.say(json!({ "method": "OnConnected", "params": {} })).await;
-    tokio::task::yield_now().await;
-    clock.sleepers(1).await;
-    clock.advance(Duration::from_secs(10));
-    assert!(matches!(call.await.unwrap().unwrap_err(), EngineError::Timeout { .. }));
+    // Notices, and answers to what nobody has asked.
+    for trickle in [json!({ "method": "OnConnected", "params": {} }), json!({ "id": 4711, "result": {} })] {
+        let (mut session, mut engine, clock) = pipe().await;
+        let call = tokio::spawn(async move { session.call(calls(1).remove(0)).await });
+        engine.call().await;
+        clock.sleepers(1).await;
+        clock.advance(Duration::from_secs(20));
+        engine.say(trickle).await;
+        tokio::task::yield_now().await;
+        clock.sleepers(1).await;
+        clock.advance(Duration::from_secs(10));
+        assert!(matches!(call.await.unwrap().unwrap_err(), EngineError::Timeout { .. }));
+    }
+}
+
+#[tokio::test]
+async fn all_that_comes_in_a_session_has_an_end() {
+    let (mut session, mut engine, _clock) = pipe().await;
+    session.left = 1000;
+    let calls = calls(100);
+    let answering = async {
+        for _ in 0..32 {
+            let call = engine.call().await;
+            engine.answer(&call).await;
+        }
+        engine
+    };
+    let (results, _engine) = tokio::join!(session.call_all(&calls), answering);
+    assert!(matches!(results.unwrap_err(), EngineError::TooMuch { method: "Echo", .. }));
+}
+
+#[tokio::test]
+async fn the_words_of_the_engine_are_told_on_one_line_and_not_at_any_length() {
+    let words = format!("no\r\n\u{1b}[31mway {}", "x".repeat(100_000));
+    let (mut session, mut engine, _clock) = pipe().await;
+    let calls = calls(1);
+    let answering = async {
+        let call = engine.call().await;
+        engine.say(json!({ "id": call["id"], "error": { "code": 9, "message": words } })).await;
+        engine
+    };
+    let (results, mut engine) = tokio::join!(session.call_all(&calls), answering);
+    let refused = results.unwrap().remove(0).unwrap_err().to_string();
+    engine.say(json!({ "method": "OnLicenseAccessDenied", "params": { "message": words } })).await;
+    let denied = session.call(calls[0].clone()).await.unwrap_err().to_string();
+    for text in [refused, denied] {
+        assert!(text.contains("no") && text.len() < 1000 && !text.contains(char::is_control), "{text}");
+    }
 }
 
 #[tokio::test]

@@ -26,8 +26,8 @@ pub(super) fn global(session: &mut Session, method: &str, params: &Value) -> Rep
         }
         "EngineVersion" => Ok(json!({ "qVersion": { "qComponentVersion": VERSION } })),
         "OpenDoc" => open(session, params),
-        "GetActiveDoc" => Ok(match session.opened {
-            Some(Opened { app, handle, .. }) => returned("Doc", handle, &app.to_string()),
+        "GetActiveDoc" => Ok(match session.doc.opened() {
+            Some(Opened { app, .. }) => returned("Doc", session.app_handle(), &app.to_string()),
             None => json!({ "qReturn": { "qType": null, "qHandle": null } }),
         }),
         _ => Err(Refusal::UNKNOWN_METHOD),
@@ -38,14 +38,13 @@ fn open(session: &mut Session, params: &Value) -> Reply {
     let id = params[0].as_str().ok_or(Refusal::PARAMETERS)?;
     let without_data = params[4] == true;
     let app = id.parse::<Uuid>().ok().filter(|app| session.shared.state().app(*app).is_some()).ok_or(Refusal::UNKNOWN_APP)?;
-    match session.opened {
-        Some(opened) if opened.app == app && opened.without_data == without_data => return Err(Refusal::ALREADY_OPEN),
-        Some(_) => return Err(Refusal::OTHER_MODE),
-        None => {}
+    match session.doc.opened() {
+        Some(opened) if opened.app == app && opened.without_data != without_data => return Err(Refusal::OTHER_MODE),
+        // This one, or another.
+        Some(_) => return Err(Refusal::ALREADY_OPEN),
+        None => session.doc.open(Opened { app, without_data }),
     }
-    let handle = session.give(Object::App);
-    session.opened = Some(Opened { app, handle, without_data });
-    Ok(returned("Doc", handle, id))
+    Ok(returned("Doc", session.app_handle(), id))
 }
 
 fn returned(kind: &str, handle: i64, id: &str) -> Value {
@@ -114,7 +113,7 @@ pub(super) fn part(session: &Session, object: &Object, method: &str) -> Reply {
 }
 
 fn opened(session: &Session) -> Result<App, Refusal> {
-    let opened = session.opened.ok_or(Refusal::NOT_FOUND)?;
+    let opened = session.doc.opened().ok_or(Refusal::NOT_FOUND)?;
     session.shared.state().app(opened.app).cloned().ok_or(Refusal::UNKNOWN_APP)
 }
 
@@ -139,7 +138,7 @@ pub(super) async fn reload(session: &mut Session, params: &Value) -> Reply {
 fn save(session: &mut Session) {
     let (shared, now) = (&session.shared, session.shared.clock.now());
     if std::mem::take(&mut session.reloaded)
-        && let Some(opened) = session.opened
+        && let Some(opened) = session.doc.opened()
         && let Some(app) = shared.state().app_mut(opened.app)
     {
         app.last_reload = Some(now);

@@ -1,6 +1,7 @@
 //! The engine of a simulated site: JSON-RPC over WebSockets, with client certificates.
 //!
-//! Each connection is a session. It opens an app, shows what is in it, reloads and saves it. A request with `delta` is answered with patches, one without it with plain values.
+//! Connections of one user to one path are one session, in which one app can be open; `/identity/ANYTHING` at the end of the path makes it another. It opens an app, shows what is in it,
+//! reloads and saves it. A request with `delta` is answered with patches, one without it with plain values.
 
 mod fault;
 mod methods;
@@ -11,10 +12,13 @@ mod session;
 pub use fault::{EngineFault, EngineNotice};
 pub(super) use serve::serve;
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::watch;
 
+use self::session::{Doc, OpenedOrNot, User};
 use super::faults::{Faults, On};
 use super::running::Site;
 use crate::simulator::kept::Kept;
@@ -51,6 +55,23 @@ pub(super) struct Engine {
     faults: Faults<EngineFault>,
     calls: Kept<EngineCall>,
     sessions: watch::Sender<EngineSessions>,
+    /// The sessions that last, each with the path and the user that it is of.
+    docs: Mutex<HashMap<(String, User), Weak<OpenedOrNot>>>,
+}
+
+impl Engine {
+    /// The session of a user at a path, and whether there was one already.
+    fn doc(&self, path: &str, user: &User) -> (Doc, bool) {
+        let mut docs = self.docs.lock().unwrap_or_else(PoisonError::into_inner);
+        docs.retain(|_, doc| doc.strong_count() > 0);
+        let key = (path.to_owned(), user.clone());
+        if let Some(doc) = docs.get(&key).and_then(Weak::upgrade) {
+            return (Doc(doc), true);
+        }
+        let doc = Doc::default();
+        docs.insert(key, Arc::downgrade(&doc.0));
+        (doc, false)
+    }
 }
 
 impl Site {
@@ -67,7 +88,7 @@ impl Site {
         let repository = self.repository_settings(name, folder);
         crate::qlik::engine::EngineSettings {
             site: repository.site,
-            host: repository.host,
+            host: super::running::reached(self.engine),
             port: self.engine.port(),
             client_certificate: repository.client_certificate,
             client_key: repository.client_key,

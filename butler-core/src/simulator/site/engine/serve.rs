@@ -93,14 +93,16 @@ pub(in super::super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S
         return say(&mut socket, notice).await;
     }
     let known = json!({ "mustAuthenticate": false, "userDirectory": user.directory, "userId": user.id });
-    let greetings = [("OnAuthenticationInformation", known), ("OnConnected", json!({ "qSessionState": "SESSION_CREATED" }))];
+    let (doc, attached) = shared.engine.doc(&path, &user);
+    let state = if attached { "SESSION_ATTACHED" } else { "SESSION_CREATED" };
+    let greetings = [("OnAuthenticationInformation", known), ("OnConnected", json!({ "qSessionState": state }))];
     for (method, params) in greetings {
         let greeting = json!({ "jsonrpc": "2.0", "method": method, "params": params });
         if socket.send(Message::text(greeting.to_string())).await.is_err() {
             return;
         }
     }
-    talk(&mut socket, Session::new(Arc::clone(shared), path, user), fuse, &counted).await;
+    talk(&mut socket, Session::new(Arc::clone(shared), path, user, doc), fuse, &counted).await;
 }
 
 /// Answers calls one after the other. Meanwhile it is listened, so that pings are answered during a reload.

@@ -1,7 +1,7 @@
 //! A session: what was opened in it, and how a call is answered.
 
 use std::future::pending;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use super::methods;
 use crate::simulator::site::shared::Shared;
 
 /// On whose behalf a session is.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct User {
     pub(super) directory: String,
     pub(super) id: String,
@@ -34,16 +34,31 @@ pub(super) enum Object {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Opened {
     pub(super) app: Uuid,
-    pub(super) handle: i64,
     pub(super) without_data: bool,
 }
 
-/// A session.
+/// The one app that can be open in a session, for all who share the session.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Doc(pub(super) Arc<OpenedOrNot>);
+
+pub(super) type OpenedOrNot = Mutex<Option<Opened>>;
+
+impl Doc {
+    pub(super) fn opened(&self) -> Option<Opened> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn open(&self, opened: Opened) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(opened);
+    }
+}
+
+/// A session, or one of several connections to it.
 pub(super) struct Session {
     pub(super) shared: Arc<Shared>,
     pub(super) id: Uuid,
     pub(super) user: User,
-    pub(super) opened: Option<Opened>,
+    pub(super) doc: Doc,
     pub(super) reloaded: bool,
     path: String,
     objects: Vec<Object>,
@@ -113,8 +128,8 @@ fn global() -> i64 {
 }
 
 impl Session {
-    pub(super) fn new(shared: Arc<Shared>, path: String, user: User) -> Self {
-        Self { shared, id: Uuid::new_v4(), user, opened: None, reloaded: false, path, objects: Vec::new() }
+    pub(super) fn new(shared: Arc<Shared>, path: String, user: User, doc: Doc) -> Self {
+        Self { shared, id: Uuid::new_v4(), user, doc, reloaded: false, path, objects: Vec::new() }
     }
 
     /// Carries a call out.
@@ -160,6 +175,14 @@ impl Session {
     pub(super) fn give(&mut self, object: Object) -> i64 {
         self.objects.push(object);
         i64::try_from(self.objects.len()).unwrap_or(i64::MAX)
+    }
+
+    /// The handle of the app that is open.
+    pub(super) fn app_handle(&mut self) -> i64 {
+        match self.objects.iter().position(|object| *object == Object::App) {
+            Some(place) => i64::try_from(place + 1).unwrap_or(i64::MAX),
+            None => self.give(Object::App),
+        }
     }
 
     fn object(&self, handle: i64) -> Option<&Object> {

@@ -113,5 +113,17 @@ async fn its_lines_of_configuration_are_understood() {
     let config = crate::config::Config::from_toml(&world.site.configuration("my site", world.folder.path()), "/").unwrap();
     let site = &config.sites["my site"];
     assert_eq!((site.host.as_str(), site.port), ("127.0.0.1", world.site.address().port()));
+    assert_eq!((site.engine.host.as_deref(), site.engine.port), (None, world.site.engine_address().port()));
     assert_eq!(site.certificates.as_deref(), Some(world.folder.path()));
+}
+
+#[tokio::test]
+async fn an_engine_that_listens_at_another_address_is_named_in_its_lines_of_configuration() {
+    let world = World::with(SiteOptions { engine: "127.0.0.2:0".parse().unwrap(), ..SiteOptions::default() }).await;
+    let config = crate::config::Config::from_toml(&world.site.configuration("prod", world.folder.path()), "/").unwrap();
+    let site = &config.sites["prod"];
+    assert_eq!((site.host.as_str(), site.engine.host.as_deref()), ("127.0.0.1", Some("127.0.0.2")));
+    assert_eq!(site.engine.port, world.site.engine_address().port());
+    #[cfg(feature = "qlik")]
+    assert_eq!(world.site.engine_settings("prod", world.folder.path()).host, "127.0.0.2");
 }
