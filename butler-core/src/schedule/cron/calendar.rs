@@ -2,6 +2,8 @@
 
 use jiff::civil::{Date, DateTime, Time};
 
+use crate::schedule::times::{Times, lowest};
+
 /// Further ahead nobody looks. The rarest day that there is, a fifth Monday in February, comes within 40 years.
 const YEARS_AHEAD: i16 = 50;
 
@@ -13,9 +15,7 @@ const EVERY_WEEKDAY: u8 = 0x7f;
 /// The times that an expression means. Bit n of a set stands for the value n.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(super) struct Calendar {
-    pub(super) seconds: u64,
-    pub(super) minutes: u64,
-    pub(super) hours: u32,
+    pub(super) times: Times,
     pub(super) days: Days,
     /// From 1, January.
     pub(super) months: u16,
@@ -47,11 +47,11 @@ impl Calendar {
     pub(super) fn next(&self, from: DateTime) -> Option<DateTime> {
         let date = from.date();
         if self.has(date)
-            && let Some(time) = self.next_time(from.time())
+            && let Some(time) = self.times.next(from.time())
         {
             return Some(date.to_datetime(time));
         }
-        Some(self.next_date(date.tomorrow().ok()?)?.to_datetime(self.next_time(Time::midnight())?))
+        Some(self.next_date(date.tomorrow().ok()?)?.to_datetime(self.times.next(Time::midnight())?))
     }
 
     /// Whether there is a day that it means.
@@ -69,24 +69,6 @@ impl Calendar {
             || self.days.last_working
             || (1..=12)
                 .any(|month| self.months >> month & 1 == 1 && (self.days.numbered | self.days.nearest_working) & up_to(longest(month)) != 0)
-    }
-
-    fn next_time(&self, from: Time) -> Option<Time> {
-        let [hour, minute, second] = [from.hour(), from.minute(), from.second()].map(i8::unsigned_abs);
-        let first_minute = lowest(self.minutes, 0)?;
-        let first_second = lowest(self.seconds, 0)?;
-        let time = |hour: u8, minute: u8, second: u8| Time::new(hour as i8, minute as i8, second as i8, 0).ok();
-        if self.hours >> hour & 1 == 1 {
-            if self.minutes >> minute & 1 == 1
-                && let Some(second) = lowest(self.seconds, second)
-            {
-                return time(hour, minute, second);
-            }
-            if let Some(minute) = lowest(self.minutes, minute + 1) {
-                return time(hour, minute, first_second);
-            }
-        }
-        time(lowest(self.hours.into(), hour + 1)?, first_minute, first_second)
     }
 
     fn has(&self, date: Date) -> bool {
@@ -183,12 +165,6 @@ impl Weekdays {
 /// Bits 1 to `day`.
 fn up_to(day: u8) -> u32 {
     EVERY_DAY & (u32::MAX >> (31 - day))
-}
-
-/// The first value of a set from `from` on.
-fn lowest(set: u64, from: u8) -> Option<u8> {
-    let rest = set & u64::MAX.checked_shl(from.into()).unwrap_or_default();
-    (rest != 0).then(|| rest.trailing_zeros() as u8)
 }
 
 /// The values of a set.

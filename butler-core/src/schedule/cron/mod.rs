@@ -49,7 +49,6 @@ mod parse;
 #[cfg(test)]
 mod tests;
 mod written;
-pub(in crate::schedule) mod zoned;
 
 use std::fmt;
 use std::str::FromStr;
@@ -59,6 +58,7 @@ use jiff::tz::TimeZone;
 
 pub use error::{CronError, CronField};
 
+use super::zoned;
 use calendar::Calendar;
 
 /// Longer ones are refused. All seconds, minutes and hours one by one are shorter.
@@ -70,7 +70,7 @@ pub enum Months {
     /// 1 is January.
     #[default]
     FromOne,
-    /// 0 is January, as in the files and the API of the Butler that this one takes the place of.
+    /// 0 is January, as in the schedule files and the API of the original Butler.
     FromZero,
 }
 
@@ -112,7 +112,7 @@ impl Cron {
         written::written(&self.text, self.months, Months::FromOne).unwrap_or_else(|| self.text.to_string())
     }
 
-    /// The same schedule with months from 0 to 11 and Sunday as 0 alone, as the Butler that this one takes the place of reads it. None if it has no way to say it: `L`, `W`, `#`.
+    /// The same schedule with months from 0 to 11 and Sunday as 0 alone, as the original Butler reads it. None if that has no way to say it: `L`, `W`, `#`.
     #[must_use]
     pub fn to_original(&self) -> Option<String> {
         written::written(&self.text, self.months, Months::FromZero)

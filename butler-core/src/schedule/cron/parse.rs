@@ -81,9 +81,9 @@ impl Read {
             Item::Span { from, to, step } => {
                 let span = (from..=to).step_by(step.unwrap_or(1).into()).fold(0u64, |set, value| set | 1 << value);
                 match field {
-                    CronField::Second => calendar.seconds |= span,
-                    CronField::Minute => calendar.minutes |= span,
-                    CronField::Hour => calendar.hours |= span as u32,
+                    CronField::Second => calendar.times.seconds |= span,
+                    CronField::Minute => calendar.times.minutes |= span,
+                    CronField::Hour => calendar.times.hours |= span as u32,
                     CronField::DayOfMonth => calendar.days.numbered |= span as u32,
                     CronField::Month => calendar.months |= span as u16,
                     CronField::DayOfWeek => calendar.weekdays.every |= (span | span >> SUNDAY) as u8 & 0x7f,

@@ -108,7 +108,7 @@ fn a_year_has_all_that_looking_at_every_quarter_finds() {
         ("Pacific/Apia", "2011-07-01T00:00:00Z"),
         ("Asia/Kathmandu", "2024-01-01T00:00:00Z"),
     ];
-    for round in 0..60 {
+    for round in 0..40 {
         let pattern = Pattern::random(&mut random);
         let text = pattern.text();
         let Ok(cron) = Cron::parse(&text, Months::FromOne) else {
@@ -127,7 +127,7 @@ fn a_year_has_all_that_looking_at_every_quarter_finds() {
             after = *expected;
         }
         // From any instant between two it is the later of them.
-        for _ in 0..200 {
+        for _ in 0..100 {
             let after = start + SignedDuration::from_millis(random.i64(0..364 * 86_400_000));
             let expected = all.range((std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded)).next();
             if let Some(expected) = expected {

@@ -1,4 +1,4 @@
-//! What is understood, what is refused and how, and the table of next times of the Butler that this one takes the place of.
+//! What is understood, what is refused and how, and the next times of the original Butler.
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};

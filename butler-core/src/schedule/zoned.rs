@@ -10,11 +10,7 @@ const SECOND: SignedDuration = SignedDuration::from_secs(1);
 /// The next instant after `after` at which a clock of the zone shows one of the times. `next` finds the first of them from a time on.
 ///
 /// This is what happens at intervals: hours that don't exist pass it by, hours that come twice have it twice.
-pub(in crate::schedule) fn every_showing(
-    after: Timestamp,
-    zone: &TimeZone,
-    next: impl Fn(DateTime) -> Option<DateTime>,
-) -> Option<Timestamp> {
+pub(super) fn every_showing(after: Timestamp, zone: &TimeZone, next: impl Fn(DateTime) -> Option<DateTime>) -> Option<Timestamp> {
     let mut from = whole_second(after)?.checked_add(SECOND).ok()?;
     let mut changes = zone.following(from);
     let mut change = changes.next().map(|change| change.timestamp());
@@ -38,7 +34,7 @@ pub(in crate::schedule) fn every_showing(
 /// The next instant after `after` that stands for one of the times, each of which stands for one instant.
 ///
 /// This is what happens at fixed times: a time that the clock leaves out stands for the first instant after the hole, and one that comes twice for the first of the two.
-pub(in crate::schedule) fn each_once(after: Timestamp, zone: &TimeZone, next: impl Fn(DateTime) -> Option<DateTime>) -> Option<Timestamp> {
+pub(super) fn each_once(after: Timestamp, zone: &TimeZone, next: impl Fn(DateTime) -> Option<DateTime>) -> Option<Timestamp> {
     let after = whole_second(after)?;
     let mut from = zone.to_datetime(after);
     loop {
@@ -65,7 +61,7 @@ fn instant(time: DateTime, zone: &TimeZone) -> Option<Timestamp> {
 }
 
 /// Without the fraction of its second, which has begun.
-pub(in crate::schedule) fn whole_second(instant: Timestamp) -> Option<Timestamp> {
+pub(super) fn whole_second(instant: Timestamp) -> Option<Timestamp> {
     let down = i64::from(instant.subsec_nanosecond() < 0);
     Timestamp::from_second(instant.as_second() - down).ok()
 }
