@@ -60,6 +60,7 @@ pub mod mqtt;
 pub mod pipeline;
 #[cfg(feature = "qlik")]
 pub mod qlik;
+pub mod schedule;
 #[cfg(feature = "simulator")]
 pub mod simulator;
 pub mod sink;
