@@ -302,6 +302,9 @@ pub(crate) struct StartTasks {
     /// Starts no task by its id unless all ids are tasks.
     #[arg(long)]
     pub(crate) all_ids_must_exist: bool,
+    /// Leaves tasks alone that run already, or wait for their start.
+    #[arg(long)]
+    pub(crate) skip_running: bool,
 }
 
 #[derive(Debug, Args)]

@@ -52,13 +52,14 @@ fn request(start: &StartTasks) -> StartRequest {
             .map(|(name, value)| PropertyValue { name: name.clone(), value: value.clone() })
             .collect(),
         all_ids_must_exist: start.all_ids_must_exist,
+        skip_running: start.skip_running,
         pairs: start.pairs.iter().map(pair).collect(),
     }
 }
 
 /// Whether all that was asked for was started; a script has to hear of it.
 fn verdict(report: &StartReport) -> Result<(), Exit> {
-    let missed = report.tasks().filter(|task| !task.outcome.is_started()).count();
+    let missed = report.tasks().filter(|task| !task.outcome.is_started() && task.outcome != StartOutcome::Running).count();
     let failed = |task: &TaskReport| matches!(task.outcome, StartOutcome::Failed { .. });
     let (unanswered, empty) = (report.selections.iter().any(|s| s.error.is_some()), report.selections.iter().any(|s| s.tasks.is_empty()));
     let all = report.tasks().count();
@@ -112,6 +113,7 @@ fn words(outcome: &StartOutcome) -> String {
         StartOutcome::InvalidId => "this is no id of a task".to_owned(),
         StartOutcome::NotFound => "there is no such task".to_owned(),
         StartOutcome::HeldBack => "held back, for not all ids are tasks".to_owned(),
+        StartOutcome::Running => "left alone, for it runs".to_owned(),
         StartOutcome::Failed { why, may_run: false } => format!("FAILED: {why}"),
         StartOutcome::Failed { why, may_run: true } => format!("UNCERTAIN, it may run: {why}"),
     }

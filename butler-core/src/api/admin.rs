@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Path, Query, Request, State};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{StatusCode, Uri, header};
+use axum::response::IntoResponse;
 use axum::{Extension, Json};
 use jiff::SignedDuration;
 use serde::de::DeserializeOwned;
@@ -85,8 +87,8 @@ async fn alive() -> &'static str {
 
 /// Whether the process answers, for health checks of containers
 #[utoipa::path(get, path = "/health", tag = "Health", responses((status = OK, body = Alive, description = "It does.")))]
-async fn alive_for_containers() -> Json<Alive> {
-    Json(Alive { status_code: 200, status: "ok" })
+async fn alive_for_containers() -> impl IntoResponse {
+    ([(CONTENT_TYPE, "application/json; charset=utf-8")], Json(Alive { status_code: 200, status: "ok" }))
 }
 
 /// Whether new events are taken

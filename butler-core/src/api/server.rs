@@ -51,6 +51,8 @@ pub enum ApiError {
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
+    /// The host that was asked for.
+    host: String,
     access: Access,
     limits: Limits,
     networks: Option<Vec<IpNet>>,
@@ -66,7 +68,8 @@ impl Server {
         let bound = async {
             let listener = TcpListener::bind(listen).await?;
             let address = listener.local_addr()?;
-            Ok(Self { listener, address, access: Access::default(), limits: Limits::default(), networks: None, tls: None })
+            let host = listen.rsplit_once(':').map_or(listen, |(host, _)| host).to_owned();
+            Ok(Self { listener, address, host, access: Access::default(), limits: Limits::default(), networks: None, tls: None })
         };
         bound.await.map_err(|why| ApiError::Bind { address: listen.to_owned(), remedy: remedy(&SETTING, listen, &why), why })
     }
@@ -104,7 +107,7 @@ impl Server {
     /// Where it is reached, as the start of a URL.
     fn origin(&self) -> String {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
-        format!("{scheme}://{}", self.address)
+        format!("{scheme}://{}:{}", self.host, self.address.port())
     }
 
     /// Serves until it is told to stop, then lets the requests under way end, for as long as [`Limits::drain`] says.
@@ -113,7 +116,7 @@ impl Server {
     /// Dropping the future ends every connection at once.
     pub async fn serve(self, state: ApiState, stop: Stop) {
         let origin = self.origin();
-        let Self { listener, address, access, limits, networks, tls } = self;
+        let Self { listener, address, host: _, access, limits, networks, tls } = self;
         let connections = Connections::new(limits);
         // What runs beside and every connection end with the server: the sets abort what they hold.
         let mut beside = JoinSet::new();

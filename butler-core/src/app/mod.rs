@@ -13,6 +13,7 @@ use crate::enrich::Enricher;
 use crate::event::SiteName;
 use crate::monitor::uptime::UptimeMonitor;
 use crate::pipeline::{Health, Parts, Pipeline, SilenceDesk};
+use crate::schedule::{Action, Scheduler, Schedules};
 use crate::sink::{Registry, SinkConfig};
 #[cfg(all(feature = "mqtt", feature = "qlik"))]
 use crate::source::mqtt_in::StartTask;
@@ -27,6 +28,7 @@ mod apps;
 #[cfg(feature = "files")]
 mod files;
 mod parts;
+mod schedules;
 mod sources;
 #[cfg(test)]
 #[cfg(all(feature = "sqlite", feature = "testkit"))]
@@ -44,6 +46,7 @@ pub struct Butler {
     bound: Vec<(String, String)>,
     pipeline: Pipeline,
     silences: Arc<SilenceDesk>,
+    schedules: Schedules,
     sources: sources::Sources,
     #[cfg(feature = "mqtt")]
     mqtt: Option<MqttPublisher>,
@@ -81,6 +84,7 @@ pub struct Builder {
     store: Option<Arc<dyn Store>>,
     sources: Vec<Arc<dyn EventSource>>,
     enrichers: BTreeMap<SiteName, Arc<dyn Enricher>>,
+    actions: BTreeMap<String, Arc<dyn Action>>,
     #[cfg(feature = "mqtt")]
     mqtt_handlers: Vec<Arc<dyn MessageHandler>>,
 }
@@ -117,6 +121,16 @@ pub enum StartError {
     /// An enricher was given for a site that the configuration does not have.
     #[error("there is an enricher for the site `{0}`, but no such site in the configuration")]
     NoSuchSite(SiteName),
+    /// A schedule of the configuration names an action that was not added.
+    #[error(
+        "the schedule `{schedule}` of the configuration names the action `{action}`, which the program that embeds Butler has not added"
+    )]
+    NoSuchAction {
+        /// Id of the schedule.
+        schedule: String,
+        /// Name of the action.
+        action: String,
+    },
     /// The configuration asks for something that this build has not.
     #[error("{0}")]
     NotInThisBuild(String),
@@ -140,6 +154,7 @@ impl Butler {
             store: None,
             sources: Vec::new(),
             enrichers: BTreeMap::new(),
+            actions: BTreeMap::new(),
             #[cfg(feature = "mqtt")]
             mqtt_handlers: Vec::new(),
         }
@@ -167,6 +182,12 @@ impl Butler {
     #[must_use]
     pub fn silences(&self) -> &Arc<SilenceDesk> {
         &self.silences
+    }
+
+    /// Every schedule, to see and to change.
+    #[must_use]
+    pub fn schedules(&self) -> &Schedules {
+        &self.schedules
     }
 
     /// Publishes at the broker of `[mqtt]`, if there is one.
@@ -280,6 +301,12 @@ impl Builder {
         self
     }
 
+    /// Adds an action that schedules may run, under this name.
+    pub fn action(mut self, name: impl Into<String>, action: impl Action) -> Self {
+        self.actions.insert(name.into(), Arc::new(action));
+        self
+    }
+
     /// Keeps everything in this store, in place of the configured one.
     pub fn store(mut self, store: Arc<dyn Store>) -> Self {
         self.store = Some(store);
@@ -309,6 +336,7 @@ impl Builder {
             store,
             sources,
             enrichers,
+            actions,
             #[cfg(feature = "mqtt")]
             mqtt_handlers,
         } = self;
@@ -361,6 +389,11 @@ impl Builder {
         for source in parts::polls(&settings, &clients, &bound, &store, &clock) {
             open(source, &mut bound).await?;
         }
+        let tasks: Option<Arc<dyn Action>> = None;
+        #[cfg(feature = "qlik")]
+        let tasks = tasks.or_else(|| Some(schedules::tasks(&clients, &settings.starts, settings.schedule_retry, &store, &clock)));
+        let means = schedules::Means { store: &store, clock: &clock, intake: &intake, actions, tasks };
+        let schedules = schedules::open(settings.scheduler, means).await?;
         #[cfg(feature = "qlik")]
         let starter = {
             let starts = std::mem::take(&mut settings.starts);
@@ -386,6 +419,7 @@ impl Builder {
             }
             None => None,
         };
+        opened.open(Arc::new(Scheduler::new(schedules.clone())), &intake, &health).await?;
         let policy = parts::policy(&settings.store);
         #[cfg(feature = "api")]
         let messaging = settings.messaging;
@@ -436,6 +470,7 @@ impl Builder {
             bound,
             pipeline,
             silences: desk,
+            schedules,
             sources: opened,
             #[cfg(feature = "mqtt")]
             mqtt,

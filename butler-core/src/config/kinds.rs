@@ -8,7 +8,7 @@ use crate::event::TaskType;
 use crate::pipeline::KindPattern;
 
 /// Kinds beside those of tasks.
-const OTHERS: [&str; 16] = [
+const OTHERS: [&str; 18] = [
     "engine_reload.failed",
     "service.stopped",
     "service.started",
@@ -25,6 +25,8 @@ const OTHERS: [&str; 16] = [
     "task.stuck",
     "task.failing",
     "task.recovered",
+    "schedule.failed",
+    "schedule.missed",
 ];
 
 /// Whether a pattern of kinds will ever take something.

@@ -13,7 +13,8 @@ use super::model::FilesConfig;
 #[cfg(feature = "mqtt")]
 use super::model::MqttInConfig;
 use super::model::{
-    ApiConfig, KvConfig, LogConfig, MonitorConfig, RouteConfig, RoutingConfig, SinkEntry, SiteConfig, StoreConfig, TasksConfig, UdpConfig,
+    ApiConfig, KvConfig, LogConfig, MonitorConfig, RouteConfig, RoutingConfig, SchedulerConfig, SinkEntry, SiteConfig, StoreConfig,
+    TasksConfig, UdpConfig,
 };
 use super::read::read;
 use super::source::Source;
@@ -47,6 +48,8 @@ pub struct Config {
     pub mqtt: Option<MqttInConfig>,
     /// `[kv]`.
     pub kv: KvConfig,
+    /// `[scheduler]`.
+    pub scheduler: SchedulerConfig,
     /// `[tasks]`.
     pub tasks: TasksConfig,
     /// `[files]`.
@@ -71,6 +74,7 @@ struct Root {
     #[cfg(feature = "mqtt")]
     mqtt: Option<MqttInConfig>,
     kv: KvConfig,
+    scheduler: SchedulerConfig,
     tasks: TasksConfig,
     #[cfg(feature = "files")]
     files: FilesConfig,
@@ -166,6 +170,7 @@ impl Config {
             #[cfg(feature = "mqtt")]
             mqtt: root.mqtt,
             kv: root.kv,
+            scheduler: root.scheduler,
             tasks: root.tasks,
             #[cfg(feature = "files")]
             files: root.files,
@@ -189,6 +194,7 @@ impl Config {
             #[cfg(feature = "mqtt")]
             mqtt: all.mqtt,
             kv: all.kv,
+            scheduler: all.scheduler,
             tasks: all.tasks,
             #[cfg(feature = "files")]
             files: all.files,

@@ -28,6 +28,7 @@ mod monitor;
 mod options;
 mod read;
 mod resolve;
+mod scheduler;
 mod scope;
 mod secret;
 mod shown;

@@ -16,6 +16,7 @@ pub use super::files::{DirectoryPairConfig, FilesConfig};
 pub use super::kv::KvConfig;
 pub use super::monitor::{MonitorConfig, TaskWatchConfig, UptimeConfig};
 use super::options::OptionsTable;
+pub use super::scheduler::{CronMonths, ScheduleConfig, SchedulerConfig};
 use super::values::{ByteSize, Period, Texts};
 #[cfg(feature = "mqtt")]
 use crate::mqtt::BrokerConfig;

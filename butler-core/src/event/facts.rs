@@ -230,6 +230,12 @@ impl ExecutionStatus {
         i64::try_from(code).ok().map(Self)
     }
 
+    /// Whether the execution waits, runs, is about to be stopped, or will be tried again.
+    #[must_use]
+    pub fn is_under_way(self) -> bool {
+        matches!(self.0, 1..=5 | 10 | 13 | 14)
+    }
+
     /// What it says of the outcome; `None` while the execution goes on.
     #[must_use]
     pub fn outcome(self) -> Option<TaskOutcome> {

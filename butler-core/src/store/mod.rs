@@ -27,7 +27,7 @@ pub use records::{
     AttemptRecord, DeliveryQuery, DeliveryRecord, DeliveryState, EventQuery, EventRecord, JournalStats, PrunePolicy, PruneReport,
     RouteNote, Sighting, Story,
 };
-pub use schedule::{OccurrenceClaim, RunOutcome, ScheduleRecord, ScheduleRun, ScheduleStore};
+pub use schedule::{OccurrenceClaim, OpenRun, RunOutcome, ScheduleRecord, ScheduleRun, ScheduleStore, Work, WorkEnd};
 pub use state::{StateEntry, StateStore};
 
 use std::path::PathBuf;

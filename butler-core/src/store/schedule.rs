@@ -16,6 +16,9 @@ use super::StoreError;
 ///   A claim that ran out, or was open when the store was last closed, is handed out again with `attempt` one higher, so that the caller can
 ///   find out what became of the first before starting anything.
 /// * `record_run` with a claim that is not the latest changes nothing and gives `false`.
+/// * Work that a run began and that has not ended is listed by `open_runs`, oldest first, until `update_run` has stored how it ended. An update of what is no run changes nothing and
+///   gives `false`.
+/// * `prune_runs` removes the outcomes that were stored before a moment, and no claim. Whoever claims such an occurrence again gets it; so prune only what nobody looks back to.
 /// * Removing a schedule removes its runs and claims. What has no schedule can't be claimed.
 #[async_trait]
 pub trait ScheduleStore: std::fmt::Debug + Send + Sync + 'static {
@@ -36,6 +39,15 @@ pub trait ScheduleStore: std::fmt::Debug + Send + Sync + 'static {
 
     /// The latest runs of a schedule, newest first.
     async fn runs(&self, schedule: &str, max: usize) -> Result<Vec<ScheduleRun>, StoreError>;
+
+    /// Runs with work that has not ended, oldest first.
+    async fn open_runs(&self, max: usize) -> Result<Vec<OpenRun>, StoreError>;
+
+    /// Stores what is known of a run by now, in place of what was; when it was stored first stays.
+    async fn update_run(&self, schedule: &str, occurrence: Timestamp, outcome: RunOutcome) -> Result<bool, StoreError>;
+
+    /// Removes what was stored before; how much that was.
+    async fn prune_runs(&self, before: Timestamp) -> Result<u64, StoreError>;
 }
 
 /// A schedule, as it is stored.
@@ -60,17 +72,24 @@ pub struct OccurrenceClaim {
 
 /// What became of an occurrence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "outcome")]
 pub enum RunOutcome {
     /// The action did its work; what it said.
     Done {
         /// In words.
         detail: String,
+        /// What it began that goes on elsewhere.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        work: Vec<Work>,
     },
-    /// The action failed.
+    /// The action failed, at least in part.
     Failed {
         /// Why.
         why: String,
+        /// What it began nonetheless.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        work: Vec<Work>,
     },
     /// It was not run, on purpose or because its time had passed.
     Missed {
@@ -79,13 +98,80 @@ pub enum RunOutcome {
     },
 }
 
+/// Something that an action began and that goes on elsewhere, such as an execution of a task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
+pub struct Work {
+    /// By what the action finds it again, such as the id of a task.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// Where it goes on, if there are several places: the site.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<String>,
+    /// When it began.
+    #[cfg_attr(feature = "api", schema(value_type = String))]
+    pub since: Timestamp,
+    /// How it ended; none while it goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<WorkEnd>,
+}
+
+/// How something ended that an action began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
+pub struct WorkEnd {
+    /// When; when it was seen, if nobody says.
+    #[cfg_attr(feature = "api", schema(value_type = String))]
+    pub at: Timestamp,
+    /// How, in words: `FinishedSuccess`.
+    pub how: String,
+}
+
+impl RunOutcome {
+    /// What was begun.
+    #[must_use]
+    pub fn work(&self) -> &[Work] {
+        match self {
+            Self::Done { work, .. } | Self::Failed { work, .. } => work,
+            Self::Missed { .. } => &[],
+        }
+    }
+
+    /// What was begun, to note how it ended.
+    pub fn work_mut(&mut self) -> &mut [Work] {
+        match self {
+            Self::Done { work, .. } | Self::Failed { work, .. } => work,
+            Self::Missed { .. } => &mut [],
+        }
+    }
+
+    /// Whether something that was begun has not ended.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.work().iter().any(|work| work.end.is_none())
+    }
+}
+
 /// A past occurrence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct ScheduleRun {
     /// When it was due.
+    #[cfg_attr(feature = "api", schema(value_type = String))]
     pub occurrence: Timestamp,
     /// When its outcome was stored.
+    #[cfg_attr(feature = "api", schema(value_type = String))]
     pub at: Timestamp,
     /// What became of it.
     pub outcome: RunOutcome,
+}
+
+/// A past occurrence with work that has not ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenRun {
+    /// Of this schedule.
+    pub schedule: String,
+    /// The occurrence.
+    pub run: ScheduleRun,
 }

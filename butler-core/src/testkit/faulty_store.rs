@@ -14,8 +14,9 @@ use crate::event::{DeliveryId, EventId, Facts, NewEvent, SinkName};
 use crate::sink::Receipt;
 use crate::store::{
     Appended, AttemptRecord, Claim, ClaimToken, DeleteOutcome, DeliveryQuery, DeliveryRecord, EventQuery, EventRecord, If, Increment,
-    Interest, Journal, JournalStats, KvEntry, KvStore, LeaseToken, Leased, Lookup, OccurrenceClaim, PrunePolicy, PruneReport, PutOutcome,
-    Routing, RunOutcome, ScheduleRecord, ScheduleRun, ScheduleStore, Settled, Settlement, StateEntry, StateStore, Store, StoreError, Story,
+    Interest, Journal, JournalStats, KvEntry, KvStore, LeaseToken, Leased, Lookup, OccurrenceClaim, OpenRun, PrunePolicy, PruneReport,
+    PutOutcome, Routing, RunOutcome, ScheduleRecord, ScheduleRun, ScheduleStore, Settled, Settlement, StateEntry, StateStore, Store,
+    StoreError, Story,
 };
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -242,6 +243,18 @@ impl ScheduleStore for FaultyStore {
 
     async fn runs(&self, schedule: &str, max: usize) -> Result<Vec<ScheduleRun>> {
         self.inner.runs(schedule, max).await
+    }
+
+    async fn open_runs(&self, max: usize) -> Result<Vec<OpenRun>> {
+        self.inner.open_runs(max).await
+    }
+
+    async fn update_run(&self, schedule: &str, occurrence: Timestamp, outcome: RunOutcome) -> Result<bool> {
+        self.inner.update_run(schedule, occurrence, outcome).await
+    }
+
+    async fn prune_runs(&self, before: Timestamp) -> Result<u64> {
+        self.inner.prune_runs(before).await
     }
 }
 

@@ -176,6 +176,15 @@ impl<W: Debug + Send + 'static> ScheduleStore for Audited<W> {
     async fn runs(&self, schedule: &str, max: usize) -> Result<Vec<ScheduleRun>> {
         self.inner.runs(schedule, max).await
     }
+    async fn open_runs(&self, max: usize) -> Result<Vec<OpenRun>> {
+        self.inner.open_runs(max).await
+    }
+    async fn update_run(&self, schedule: &str, occurrence: Timestamp, outcome: RunOutcome) -> Result<bool> {
+        self.inner.update_run(schedule, occurrence, outcome).await
+    }
+    async fn prune_runs(&self, before: Timestamp) -> Result<u64> {
+        self.inner.prune_runs(before).await
+    }
 }
 
 #[async_trait]

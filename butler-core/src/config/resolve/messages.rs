@@ -1,5 +1,6 @@
 //! `[api.slack]` and `[api.new_relic]`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::api::{Messaging, NewRelicPoster, Remote};
-use crate::config::issues::Issues;
+use crate::config::issues::{Issues, segment};
 use crate::config::load::Config;
 use crate::config::messages::{NewRelicPostAccount, NewRelicPostConfig, NewRelicPosts, SlackPostConfig};
 use crate::config::secret::Secret;
@@ -40,8 +41,9 @@ fn new_relic(relic: &NewRelicPostConfig, base: &Path, issues: &mut Issues) -> Ne
         let help = "add `accounts.NAME = { account_id = 1234567, api_key = { env = \"NEW_RELIC_KEY\" } }`";
         issues.at_with_help("accounts", "there is none", help);
     }
+    let keys = issues.within("accounts", |issues| keys(relic, base, issues));
     let mut remotes = |key: &str, posts: &NewRelicPosts, to: &dyn Fn(&NewRelicPostAccount) -> String| {
-        issues.within(key, |issues| remotes(relic, posts, to, base, issues))
+        issues.within(key, |issues| remotes((relic, &keys), posts, to, base, issues))
     };
     let events = relic.event.url.as_deref().unwrap_or(EVENTS).trim_end_matches('/');
     let metrics = relic.metric.url.as_deref().unwrap_or(METRICS);
@@ -53,9 +55,21 @@ fn new_relic(relic: &NewRelicPostConfig, base: &Path, issues: &mut Issues) -> Ne
     }
 }
 
+/// The keys of the accounts, by their names.
+fn keys(relic: &NewRelicPostConfig, base: &Path, issues: &mut Issues) -> BTreeMap<String, HeaderValue> {
+    let mut keys = BTreeMap::new();
+    for (name, account) in &relic.accounts {
+        issues.within(&segment(name), |issues| {
+            let key = reveal(&account.api_key, "api_key", base, issues).and_then(|key| header_value(&key, "api_key", issues));
+            keys.extend(key.map(|key| (name.clone(), key)));
+        });
+    }
+    keys
+}
+
 /// The remotes of the chosen accounts, by their names.
 fn remotes(
-    relic: &NewRelicPostConfig,
+    (relic, keys): (&NewRelicPostConfig, &BTreeMap<String, HeaderValue>),
     posts: &NewRelicPosts,
     to: &dyn Fn(&NewRelicPostAccount) -> String,
     base: &Path,
@@ -80,8 +94,7 @@ fn remotes(
     let mut remotes = Vec::new();
     for (name, account) in chosen {
         let mut headers = headers.clone();
-        let key = reveal(&account.api_key, "api_key", base, issues).and_then(|key| header_value(&key, "api_key", issues));
-        let Some((key, url)) = key.zip(url(&to(account), "url", issues)) else { continue };
+        let Some((key, url)) = keys.get(name).cloned().zip(url(&to(account), "url", issues)) else { continue };
         headers.insert("api-key", key);
         remotes.push((name.clone(), Remote::new(url, headers, NEW_RELIC)));
     }
@@ -173,6 +186,7 @@ mod tests {
             url = "metrics"
             "#,
         );
+        assert_eq!(faults.matches("api.new_relic.accounts.one.api_key:").count(), 1, "{faults}");
         for part in ["no URL", "NO_SUCH_VARIABLE_HERE", "there is no account `onee`", "did you mean `one`", "set by Butler itself"] {
             assert!(faults.contains(part), "{part}: {faults}");
         }

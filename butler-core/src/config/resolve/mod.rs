@@ -15,6 +15,7 @@ mod mqtt;
 #[cfg(feature = "qlik")]
 mod reconcile;
 mod routes;
+mod scheduler;
 mod sinks;
 mod sites;
 #[cfg(feature = "qlik")]
@@ -72,6 +73,11 @@ pub struct Settings {
     pub files: crate::files::FileSettings,
     /// How much the key-value store takes.
     pub kv: KvSettings,
+    /// How long it is tried again to start a task of a schedule.
+    #[cfg(feature = "qlik")]
+    pub schedule_retry: Duration,
+    /// What is done at which times.
+    pub scheduler: crate::schedule::SchedulerSettings,
     /// What outlives the process.
     pub store: StoreSettings,
     /// The HTTP server, if there is to be one.
@@ -161,6 +167,7 @@ impl Config {
         #[cfg(feature = "files")]
         let files = files::resolve(self, &mut issues);
         let kv = kv::settings(self, &mut issues);
+        let scheduler = scheduler::settings(self, &mut issues);
         let budgets = issues.within("routing", |issues| {
             let (deciding, showing) = (self.routing.deciding_budget, self.routing.showing_budget);
             positive(deciding, "deciding_budget", issues);
@@ -195,6 +202,9 @@ impl Config {
             #[cfg(feature = "files")]
             files,
             kv,
+            #[cfg(feature = "qlik")]
+            schedule_retry: self.scheduler.retry_for.0,
+            scheduler,
             store,
             api,
             #[cfg(feature = "api")]

@@ -1,11 +1,13 @@
 //! Which tasks are meant, and which of them may be started.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use uuid::Uuid;
 
 use super::super::client::RepositoryClient;
 use super::super::error::QlikError;
+use super::super::standing::TaskStanding;
 use super::error::StartError;
 use super::filter::StartFilter;
 use super::report::StartOutcome;
@@ -120,12 +122,36 @@ impl Finder<'_> {
         self.filter.is_none_or(|filter| filter.allows(id, task))
     }
 
-    /// Asks until the repository answers or the time is up; what it answered, be it an error.
+    /// Holds those tasks back that run, or wait for their start.
+    pub(super) async fn hold_running(&self, found: &mut [Found]) -> Result<(), StartError> {
+        let is_running = |task: &TaskStanding| task.last.as_ref().is_some_and(|last| last.status.is_under_way());
+        let running: HashSet<_> = self.standings().await?.iter().filter(|task| is_running(task)).map(|task| task.id).collect();
+        for task in found.iter_mut().flat_map(|found| &mut found.tasks) {
+            if task.verdict.as_ref().is_ok_and(|id| running.contains(id)) {
+                task.verdict = Err(StartOutcome::Running);
+            }
+        }
+        Ok(())
+    }
+
+    /// How all tasks stand.
+    pub(super) async fn standings(&self) -> Result<Vec<TaskStanding>, StartError> {
+        self.insist(|| self.client.standings()).await?.map_err(|error| unavailable(self.client, &error))
+    }
+
     async fn ask(&self, look: Look<'_>) -> Result<Result<Tasks, QlikError>, StartError> {
+        self.insist(|| look.at(self.client)).await
+    }
+
+    /// Asks until the repository answers or the time is up; what it answered, be it an error.
+    async fn insist<T, F>(&self, ask: impl Fn() -> F) -> Result<Result<T, QlikError>, StartError>
+    where
+        F: Future<Output = Result<T, QlikError>>,
+    {
         let (client, began) = (self.client, self.clock.monotonic());
         let asking = async {
             loop {
-                match look.at(client).await {
+                match ask().await {
                     Err(error) if is_outage(&error) => {
                         if self.until.left(self.clock) < AGAIN {
                             return Err(unavailable(client, &error));

@@ -23,4 +23,4 @@ pub use list::ListedTask;
 pub use report::{Selection, StartOutcome, StartReport, TaskReport};
 pub(crate) use request::task_id;
 pub use request::{Pair, PropertyValue, Selector, StartRequest};
-pub use starter::{StartSettings, Starter};
+pub use starter::{Standings, StartSettings, Starter};

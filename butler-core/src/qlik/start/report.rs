@@ -60,6 +60,8 @@ pub enum StartOutcome {
     NotFound,
     /// It could have been started, but not all ids of the request are tasks.
     HeldBack,
+    /// It runs, or waits for its start, and the request leaves such tasks alone.
+    Running,
     /// It could not be started.
     Failed {
         /// Why.

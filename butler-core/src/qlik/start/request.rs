@@ -23,6 +23,8 @@ pub struct StartRequest {
     pub custom_properties: Vec<PropertyValue>,
     /// Whether no task is started by its id unless all of these ids are tasks.
     pub all_ids_must_exist: bool,
+    /// Whether tasks that run are left alone.
+    pub skip_running: bool,
     /// Pairs for the key-value store. They are stored before any task is started.
     pub pairs: Vec<Pair>,
 }

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::super::client::RepositoryClient;
 use super::super::error::QlikError;
+use super::super::standing::TaskStanding;
 use super::error::StartError;
 use super::filter::StartFilter;
 use super::find::{AGAIN, Finder, Found, FoundTask, hold_back, is_outage, unavailable};
@@ -33,6 +34,15 @@ pub struct StartSettings {
     pub retry_for: Duration,
     /// How many keys a namespace may hold; `None` for any number.
     pub key_limit: Option<u64>,
+}
+
+/// How tasks stand.
+#[derive(Debug, Clone)]
+pub struct Standings {
+    /// Of this site.
+    pub site: SiteName,
+    /// Each of them.
+    pub tasks: Vec<TaskStanding>,
 }
 
 /// Starts tasks on somebody's word.
@@ -115,6 +125,37 @@ impl Starter {
         self.inner.follow_up(site, tasks).await
     }
 
+    /// How the tasks stand that a request asks for. Nothing is started, and nothing stored.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    ///
+    /// # Cancellation
+    /// Dropping the future has no effect.
+    pub async fn standings(&self, request: &StartRequest) -> Result<Standings, StartError> {
+        let inner = &*self.inner;
+        let client = inner.client(request.site.as_ref())?;
+        let until = Deadline::after(&*inner.clock, inner.settings.retry_for);
+        let finder = Finder { client, filter: inner.settings.filter.as_ref(), clock: &*inner.clock, until };
+        let found = try_join_all(request.selectors().into_iter().map(|by| finder.find(by))).await?;
+        let wanted: HashSet<_> = found.iter().flat_map(|found| &found.tasks).filter_map(|task| task.verdict.as_ref().ok()).collect();
+        let mut tasks = finder.standings().await?;
+        tasks.retain(|task| wanted.contains(&task.id));
+        Ok(Standings { site: client.settings().site.clone(), tasks })
+    }
+
+    /// How all tasks of a site stand.
+    ///
+    /// # Errors
+    /// [`StartError::UnknownSite`], [`StartError::Unavailable`].
+    ///
+    /// # Cancellation
+    /// Dropping the future has no effect.
+    pub async fn all_standings(&self, site: &SiteName) -> Result<Vec<TaskStanding>, StartError> {
+        let client = self.inner.client(Some(site))?;
+        client.standings().await.map_err(|error| unavailable(client, &error))
+    }
+
     /// The tasks of a site, or of all sites, in the order of their names.
     ///
     /// # Errors
@@ -147,6 +188,9 @@ impl Inner {
         let mut found = try_join_all(request.selectors().into_iter().map(|by| finder.find(by))).await?;
         if request.all_ids_must_exist {
             hold_back(&mut found);
+        }
+        if request.skip_running {
+            finder.hold_running(&mut found).await?;
         }
         for pair in &request.pairs {
             self.store(pair).await?;

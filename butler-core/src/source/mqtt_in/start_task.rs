@@ -66,6 +66,7 @@ fn tell(task: &TaskReport) {
             tracing::warn!(task = %id, "A message from the MQTT broker asks for a task that `[tasks] start_filter` does not allow to be started.")
         }
         StartOutcome::InvalidId => tracing::error!(task = %id, "A message from the MQTT broker asks for a task by what is no id of one."),
+        StartOutcome::Running => tracing::info!(task = %id, name, "A task that a message from the MQTT broker asks for runs already."),
         StartOutcome::NotFound | StartOutcome::HeldBack => {
             tracing::error!(task = %id, "A message from the MQTT broker asks for a task that there is not.")
         }

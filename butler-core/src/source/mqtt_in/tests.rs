@@ -264,9 +264,11 @@ async fn a_broker_that_acknowledges_nothing_is_left_for_another_connection() {
     let inbox = inbox().await;
     let running = run(settings(inbox.address().port(), MqttVersion::V5)).await;
     inbox.subscriptions(1).await;
-    inbox.answer_always(MqttAnswer::Hold(Gate::default()));
+    let gate = Gate::closed();
+    inbox.answer_always(MqttAnswer::Hold(gate.clone()));
     running.publisher.queue(queued_one("one")).unwrap();
-    let before = more_queued(&inbox, 0).await.len();
+    gate.reached_by(1).await;
+    let before = queued(&inbox).len();
     inbox.behave();
     connected_again(&running, &inbox).await;
     assert_eq!(more_queued(&inbox, before).await.last().map(String::as_str), Some("one"));

@@ -1,20 +1,26 @@
 //! Schedules and their occurrences.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::store::rules::later;
-use crate::store::{OccurrenceClaim, RunOutcome, ScheduleRecord, ScheduleRun};
+use crate::store::{OccurrenceClaim, OpenRun, RunOutcome, ScheduleRecord, ScheduleRun};
 
-/// Schedules in the order in which they were first stored.
+/// Schedules by their ids.
 #[derive(Debug, Default)]
-pub(super) struct Schedules(Vec<Schedule>);
+pub(super) struct Schedules {
+    by_id: HashMap<String, Schedule>,
+    /// How many were ever stored.
+    count: u64,
+}
 
 #[derive(Debug)]
 struct Schedule {
-    record: ScheduleRecord,
+    /// The how many-th it was that was stored.
+    place: u64,
+    definition: String,
     occurrences: BTreeMap<Timestamp, Occurrence>,
 }
 
@@ -26,29 +32,28 @@ struct Occurrence {
 }
 
 impl Schedules {
-    fn find(&mut self, id: &str) -> Option<&mut Schedule> {
-        self.0.iter_mut().find(|schedule| schedule.record.id == id)
-    }
-
     pub(super) fn all(&self) -> Vec<ScheduleRecord> {
-        self.0.iter().map(|schedule| schedule.record.clone()).collect()
+        let mut all: Vec<_> = self.by_id.iter().collect();
+        all.sort_unstable_by_key(|(_, schedule)| schedule.place);
+        all.into_iter().map(|(id, schedule)| ScheduleRecord { id: id.clone(), definition: schedule.definition.clone() }).collect()
     }
 
-    pub(super) fn upsert(&mut self, record: ScheduleRecord) {
-        match self.find(&record.id) {
-            Some(schedule) => schedule.record = record,
-            None => self.0.push(Schedule { record, occurrences: BTreeMap::new() }),
+    pub(super) fn upsert(&mut self, ScheduleRecord { id, definition }: ScheduleRecord) {
+        match self.by_id.get_mut(&id) {
+            Some(schedule) => schedule.definition = definition,
+            None => {
+                self.count += 1;
+                self.by_id.insert(id, Schedule { place: self.count, definition, occurrences: BTreeMap::new() });
+            }
         }
     }
 
     pub(super) fn remove(&mut self, id: &str) -> bool {
-        let before = self.0.len();
-        self.0.retain(|schedule| schedule.record.id != id);
-        self.0.len() < before
+        self.by_id.remove(id).is_some()
     }
 
     pub(super) fn claim(&mut self, id: &str, at: Timestamp, hold: Duration, now: Timestamp) -> Option<OccurrenceClaim> {
-        let occurrence = self.find(id)?.occurrences.entry(at).or_default();
+        let occurrence = self.by_id.get_mut(id)?.occurrences.entry(at).or_default();
         if occurrence.run.is_some() || occurrence.claim_until.is_some_and(|until| until > now) {
             return None;
         }
@@ -58,20 +63,46 @@ impl Schedules {
     }
 
     pub(super) fn record(&mut self, claim: &OccurrenceClaim, outcome: RunOutcome, now: Timestamp) -> bool {
-        let occurrence = self.find(&claim.schedule).and_then(|schedule| schedule.occurrences.get_mut(&claim.occurrence));
+        let occurrence = self.by_id.get_mut(&claim.schedule).and_then(|schedule| schedule.occurrences.get_mut(&claim.occurrence));
         let Some(occurrence) = occurrence.filter(|known| known.run.is_none() && known.attempt == claim.attempt) else { return false };
         occurrence.run = Some(ScheduleRun { occurrence: claim.occurrence, at: now, outcome });
         true
     }
 
     pub(super) fn runs(&self, id: &str, max: usize) -> Vec<ScheduleRun> {
-        let occurrences = self.0.iter().find(|schedule| schedule.record.id == id).into_iter().flat_map(|schedule| &schedule.occurrences);
+        let occurrences = self.by_id.get(id).into_iter().flat_map(|schedule| &schedule.occurrences);
         occurrences.rev().filter_map(|(_, occurrence)| occurrence.run.clone()).take(max).collect()
+    }
+
+    pub(super) fn open_runs(&self, max: usize) -> Vec<OpenRun> {
+        let runs = self.by_id.iter().flat_map(|(id, schedule)| schedule.occurrences.values().map(move |occurrence| (id, occurrence)));
+        let open = runs.filter_map(|(id, occurrence)| Some((id, occurrence.run.as_ref().filter(|run| run.outcome.is_open())?)));
+        let mut open: Vec<_> = open.map(|(id, run)| OpenRun { schedule: id.clone(), run: run.clone() }).collect();
+        open.sort_unstable_by(|a, b| (a.run.at, &a.schedule).cmp(&(b.run.at, &b.schedule)));
+        open.truncate(max);
+        open
+    }
+
+    pub(super) fn update(&mut self, id: &str, at: Timestamp, outcome: RunOutcome) -> bool {
+        let occurrence = self.by_id.get_mut(id).and_then(|schedule| schedule.occurrences.get_mut(&at));
+        let Some(run) = occurrence.and_then(|occurrence| occurrence.run.as_mut()) else { return false };
+        run.outcome = outcome;
+        true
+    }
+
+    pub(super) fn prune(&mut self, before: Timestamp) -> u64 {
+        let mut pruned = 0;
+        for schedule in self.by_id.values_mut() {
+            let known = schedule.occurrences.len();
+            schedule.occurrences.retain(|_, occurrence| occurrence.run.as_ref().is_none_or(|run| run.at >= before));
+            pruned += (known - schedule.occurrences.len()) as u64;
+        }
+        pruned
     }
 
     /// Voids every claim.
     pub(super) fn forget_holders(&mut self) {
-        for occurrence in self.0.iter_mut().flat_map(|schedule| schedule.occurrences.values_mut()) {
+        for occurrence in self.by_id.values_mut().flat_map(|schedule| schedule.occurrences.values_mut()) {
             occurrence.claim_until = None;
         }
     }

@@ -16,8 +16,9 @@ use crate::event::{DeliveryId, EventId, Facts, NewEvent, SinkName};
 use crate::store::watchers::{Wakes, Watchers};
 use crate::store::{
     Appended, AttemptRecord, Claim, ClaimToken, DeleteOutcome, DeliveryQuery, DeliveryRecord, EventQuery, EventRecord, If, Increment,
-    Interest, Journal, JournalStats, KvEntry, KvStore, LeaseToken, Leased, Lookup, OccurrenceClaim, PrunePolicy, PruneReport, PutOutcome,
-    Routing, RunOutcome, ScheduleRecord, ScheduleRun, ScheduleStore, Settled, Settlement, StateEntry, StateStore, StoreError, Story,
+    Interest, Journal, JournalStats, KvEntry, KvStore, LeaseToken, Leased, Lookup, OccurrenceClaim, OpenRun, PrunePolicy, PruneReport,
+    PutOutcome, Routing, RunOutcome, ScheduleRecord, ScheduleRun, ScheduleStore, Settled, Settlement, StateEntry, StateStore, StoreError,
+    Story,
 };
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -220,6 +221,18 @@ impl ScheduleStore for MemoryStore {
 
     async fn runs(&self, schedule: &str, max: usize) -> Result<Vec<ScheduleRun>> {
         Ok(lock(&self.schedules).runs(schedule, max))
+    }
+
+    async fn open_runs(&self, max: usize) -> Result<Vec<OpenRun>> {
+        Ok(lock(&self.schedules).open_runs(max))
+    }
+
+    async fn update_run(&self, schedule: &str, occurrence: Timestamp, outcome: RunOutcome) -> Result<bool> {
+        Ok(lock(&self.schedules).update(schedule, occurrence, outcome))
+    }
+
+    async fn prune_runs(&self, before: Timestamp) -> Result<u64> {
+        Ok(lock(&self.schedules).prune(before))
     }
 }
 

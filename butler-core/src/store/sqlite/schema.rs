@@ -12,7 +12,7 @@ use super::writer::WHEN_CORRUPT;
 use crate::store::StoreError;
 
 /// One step a format; a step that was published stays as it is. The number of those that were made stands in the file as `user_version`.
-const STEPS: &[&str] = &[include_str!("format_1.sql"), include_str!("format_2.sql")];
+const STEPS: &[&str] = &[include_str!("format_1.sql"), include_str!("format_2.sql"), include_str!("format_3.sql")];
 
 /// Opens the connection that writes, with the format brought up to date and whatever an earlier process held voided.
 pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {

@@ -22,8 +22,9 @@ use crate::store::rules::is_live;
 use crate::store::watchers::Watchers;
 use crate::store::{
     Appended, AttemptRecord, Claim, ClaimToken, DeleteOutcome, DeliveryQuery, DeliveryRecord, EventQuery, EventRecord, If, Increment,
-    Interest, Journal, JournalStats, KvEntry, KvStore, LeaseToken, Leased, Lookup, OccurrenceClaim, PrunePolicy, PruneReport, PutOutcome,
-    Routing, RunOutcome, ScheduleRecord, ScheduleRun, ScheduleStore, Settled, Settlement, StateEntry, StateStore, StoreError, Story,
+    Interest, Journal, JournalStats, KvEntry, KvStore, LeaseToken, Leased, Lookup, OccurrenceClaim, OpenRun, PrunePolicy, PruneReport,
+    PutOutcome, Routing, RunOutcome, ScheduleRecord, ScheduleRun, ScheduleStore, Settled, Settlement, StateEntry, StateStore, StoreError,
+    Story,
 };
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -286,6 +287,27 @@ impl ScheduleStore for SqliteStore {
     async fn runs(&self, schedule: &str, max: usize) -> Result<Vec<ScheduleRun>> {
         let schedule = schedule.to_owned();
         self.readers.call(move |connection| schedules::runs(connection, &schedule, max)).await
+    }
+
+    async fn open_runs(&self, max: usize) -> Result<Vec<OpenRun>> {
+        self.readers.call(move |connection| schedules::open_runs(connection, max)).await
+    }
+
+    async fn update_run(&self, schedule: &str, occurrence: Timestamp, outcome: RunOutcome) -> Result<bool> {
+        let schedule = schedule.to_owned();
+        self.writer.call(Call::Other, move |write| schedules::update_run(write, &schedule, occurrence, &outcome)).await
+    }
+
+    async fn prune_runs(&self, before: Timestamp) -> Result<u64> {
+        let mut pruned = 0;
+        // In slices, so that nobody else waits long.
+        loop {
+            let (removed, is_more) = self.writer.call(Call::Other, move |write| schedules::prune_runs(write, before)).await?;
+            pruned += removed;
+            if !is_more {
+                return Ok(pruned);
+            }
+        }
     }
 }
 

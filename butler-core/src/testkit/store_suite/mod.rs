@@ -115,7 +115,8 @@ macro_rules! store_suite {
                 removed_pairs_are_gone, increments_side_by_side_all_count, puts_under_a_version_lose_nothing,
                 // schedules
                 schedules_stand_in_the_order_of_their_storing, an_occurrence_is_for_one_caller, a_done_occurrence_is_never_handed_out,
-                a_claim_of_an_occurrence_that_ran_out_is_handed_out_again, a_stale_claim_records_nothing,
+                a_claim_of_an_occurrence_that_ran_out_is_handed_out_again, a_stale_claim_records_nothing, old_runs_are_pruned,
+                work_that_goes_on_is_listed_until_it_ends,
                 what_has_no_schedule_cannot_be_claimed, removing_a_schedule_removes_its_runs, runs_are_listed_newest_first,
                 occurrences_claimed_side_by_side_have_one_winner,
                 // states

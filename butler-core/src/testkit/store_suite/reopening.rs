@@ -208,7 +208,7 @@ pub async fn occurrences_are_handed_out_again_after_a_crash<H: StoreHarness>() {
     ok(store.upsert_schedule(record.clone()).await);
     let (first, second) = (desk.now(), desk.after(MINUTE));
     let claim = ok(store.claim_occurrence("nightly", first, MINUTE).await).unwrap_or_else(|| panic!("nobody has it"));
-    assert!(ok(store.record_run(&claim, RunOutcome::Done { detail: "started".into() }).await));
+    assert!(ok(store.record_run(&claim, RunOutcome::Done { detail: "started".into(), work: Vec::new() }).await));
     let open = ok(store.claim_occurrence("nightly", second, MINUTE).await).unwrap_or_else(|| panic!("nobody has it"));
     let runs = ok(store.runs("nightly", 10).await);
     drop(store);
@@ -219,7 +219,7 @@ pub async fn occurrences_are_handed_out_again_after_a_crash<H: StoreHarness>() {
     assert_eq!(ok(schedules.claim_occurrence("nightly", first, MINUTE).await), None);
     let again = ok(schedules.claim_occurrence("nightly", second, MINUTE).await);
     assert_eq!(again.map(|claim| claim.attempt), Some(2));
-    assert!(!ok(schedules.record_run(&open, RunOutcome::Done { detail: "late".into() }).await));
+    assert!(!ok(schedules.record_run(&open, RunOutcome::Done { detail: "late".into(), work: Vec::new() }).await));
 }
 
 /// Values and versions, also of those that were removed.

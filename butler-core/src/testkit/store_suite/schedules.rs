@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::StoreHarness;
 use super::desk::{ALL, MINUTE, SECOND, ok};
 use crate::clock::Clock;
-use crate::store::{OccurrenceClaim, RunOutcome, ScheduleRecord, ScheduleStore};
+use crate::store::{OccurrenceClaim, RunOutcome, ScheduleRecord, ScheduleStore, Work, WorkEnd};
 
 struct Board<H> {
     harness: H,
@@ -54,7 +54,7 @@ fn at(hours: i64) -> Timestamp {
 }
 
 fn done() -> RunOutcome {
-    RunOutcome::Done { detail: "started".into() }
+    RunOutcome::Done { detail: "started".into(), work: Vec::new() }
 }
 
 /// A change leaves a schedule in its place; removed and stored again, it comes last.
@@ -85,10 +85,72 @@ pub async fn an_occurrence_is_for_one_caller<H: StoreHarness>() {
     assert!(board.record(&claim, done()).await);
 }
 
+/// Work that began, and how it ended if it did.
+fn begun(ends: &[Option<&str>]) -> RunOutcome {
+    let end = |how: &str| WorkEnd { at: at(1), how: how.to_owned() };
+    let work = |(number, how): (usize, &Option<&str>)| Work {
+        id: number.to_string(),
+        name: "Reload sales".into(),
+        site: Some("prod".into()),
+        since: at(0),
+        end: how.map(end),
+    };
+    RunOutcome::Done { detail: "started".into(), work: ends.iter().enumerate().map(work).collect() }
+}
+
+/// Oldest first, of all schedules, until an update says that all of it has ended.
+pub async fn work_that_goes_on_is_listed_until_it_ends<H: StoreHarness>() {
+    let board = Board::<H>::start().await;
+    for (hours, outcome) in [(1, begun(&[None])), (0, begun(&[Some("FinishedSuccess"), None])), (2, begun(&[Some("FinishedFail")]))] {
+        let claim = board.claim_one(at(hours)).await;
+        assert!(board.record(&claim, outcome).await);
+        board.pass(SECOND);
+    }
+    let schedules = board.schedules();
+    let open = ok(schedules.open_runs(ALL).await);
+    assert_eq!(
+        open.iter().map(|open| (open.schedule.as_str(), open.run.occurrence)).collect::<Vec<_>>(),
+        [("nightly", at(1)), ("nightly", at(0))]
+    );
+    assert_eq!(open[1].run.outcome, begun(&[Some("FinishedSuccess"), None]));
+    assert_eq!(ok(schedules.open_runs(1).await), open[..1]);
+    let stored = open[1].run.at;
+    let ended = begun(&[Some("FinishedSuccess"), Some("FinishedFail")]);
+    assert!(ok(schedules.update_run("nightly", at(0), ended.clone()).await));
+    assert_eq!(ok(schedules.open_runs(ALL).await), open[..1]);
+    let runs = ok(schedules.runs("nightly", ALL).await);
+    assert_eq!((runs[2].occurrence, runs[2].at, &runs[2].outcome), (at(0), stored, &ended));
+    // What is no run can't be changed, and an occurrence that is only claimed is none.
+    board.claim_one(at(3)).await;
+    for (schedule, hours) in [("nightly", 3), ("nightly", 9), ("other", 0)] {
+        assert!(!ok(schedules.update_run(schedule, at(hours), done()).await), "{schedule} {hours}");
+    }
+    assert_eq!(board.claim(at(0)).await, None, "an update leaves it done");
+}
+
+/// By when they were stored; a claim that is open stays, whatever its age.
+pub async fn old_runs_are_pruned<H: StoreHarness>() {
+    let board = Board::<H>::start().await;
+    let open = board.claim_one(at(5)).await;
+    for hours in 0..3 {
+        let claim = board.claim_one(at(hours)).await;
+        assert!(board.record(&claim, done()).await);
+        board.pass(SECOND);
+    }
+    let schedules = board.schedules();
+    let last = ok(schedules.runs("nightly", 1).await)[0].at;
+    assert_eq!(ok(schedules.prune_runs(last).await), 2);
+    let left: Vec<_> = ok(schedules.runs("nightly", ALL).await).iter().map(|run| run.occurrence).collect();
+    assert_eq!(left, [at(2)]);
+    assert_eq!(ok(schedules.prune_runs(last).await), 0);
+    assert!(board.record(&open, done()).await);
+}
+
 /// Whatever the outcome was, however long ago.
 pub async fn a_done_occurrence_is_never_handed_out<H: StoreHarness>() {
     let board = Board::<H>::start().await;
-    let outcomes = [done(), RunOutcome::Failed { why: "no such task".into() }, RunOutcome::Missed { why: "switched off".into() }];
+    let outcomes =
+        [done(), RunOutcome::Failed { why: "no such task".into(), work: Vec::new() }, RunOutcome::Missed { why: "switched off".into() }];
     for (hours, outcome) in (0..).zip(outcomes) {
         let claim = board.claim_one(at(hours)).await;
         assert!(board.record(&claim, outcome.clone()).await);

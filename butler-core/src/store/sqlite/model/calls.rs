@@ -213,7 +213,7 @@ impl<H: StoreHarness> Pair<H> {
                 let Some(claim) = claim.checked_rem(self.occurrences.len()).map(|number| self.occurrences[number].clone()) else {
                     return Ok(());
                 };
-                let done = RunOutcome::Done { detail: "done".into() };
+                let done = RunOutcome::Done { detail: "done".into(), work: Vec::new() };
                 self.ask(none, async |store, ()| store.record_run(&claim, done.clone()).await).await?;
             }
             Op::SetState { name: of, expected } => {
