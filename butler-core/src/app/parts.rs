@@ -122,13 +122,15 @@ pub(super) fn watches(
 }
 
 pub(super) fn open_store(settings: &StoreSettings, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Store>, StartError> {
+    let pair_room = settings.max_bytes.map(|max| max / 2);
     match &settings.place {
-        StorePlace::Memory => Ok(Arc::new(crate::store::memory::MemoryStore::new(Arc::clone(clock)))),
+        StorePlace::Memory => Ok(Arc::new(crate::store::memory::MemoryStore::new(Arc::clone(clock)).with_pair_room(pair_room))),
         #[cfg(feature = "sqlite")]
         StorePlace::Sqlite { path } => {
             let cache = settings.pair_cache;
             let settings = crate::store::sqlite::SqliteSettings { path: path.clone() };
-            Ok(Arc::new(crate::store::sqlite::SqliteStore::open(settings, Arc::clone(clock))?.with_pair_cache(cache)))
+            let store = crate::store::sqlite::SqliteStore::open(settings, Arc::clone(clock))?;
+            Ok(Arc::new(store.with_pair_cache(cache).with_pair_room(pair_room)))
         }
         #[cfg(not(feature = "sqlite"))]
         StorePlace::Sqlite { .. } => {

@@ -124,7 +124,7 @@ pub struct StoreConfig {
     pub retention: Period,
     /// How long events with a dead delivery are kept.
     pub dead_retention: Period,
-    /// How large the store may grow; then the oldest events go, metrics first. `0` for no limit.
+    /// How large the store may grow; then the oldest events go, metrics first. Pairs are not counted, and may take half as much beside it. `0` for no limit.
     pub max_size: ByteSize,
 }
 

@@ -77,6 +77,9 @@ pub enum KvError {
         /// How many.
         limit: u64,
     },
+    /// All pairs take as much room as they may, which is half of `[store] max_size`.
+    #[error("{}", crate::store::rules::NO_ROOM)]
+    StoreFull,
     /// The condition does not hold.
     #[error("{}", changed(*.there))]
     Changed {
@@ -157,7 +160,7 @@ impl KeyValues {
     /// Stores a pair for as long as it may live, which is for good if there is no `ttl`, and gives its version.
     ///
     /// # Errors
-    /// [`KvError::TooLong`], [`KvError::Full`], [`KvError::Changed`], [`KvError::Store`]: nothing was stored.
+    /// [`KvError::TooLong`], [`KvError::Full`], [`KvError::StoreFull`], [`KvError::Changed`], [`KvError::Store`]: nothing was stored.
     ///
     /// # Cancellation
     /// Dropping the future leaves it done or not done.
@@ -183,6 +186,7 @@ impl KeyValues {
             match self.store.put(namespace, key, value, expires, plain, self.settings.max_keys).await? {
                 PutOutcome::Stored(version) => return Ok(version),
                 PutOutcome::NamespaceFull => return Err(self.full(namespace)),
+                PutOutcome::StoreFull => return Err(KvError::StoreFull),
                 // Somebody changed it since it was looked at; it may have the wanted value all the same.
                 PutOutcome::Conflict(_) if moving => {}
                 PutOutcome::Conflict(there) => return Err(KvError::Changed { there }),
@@ -193,7 +197,7 @@ impl KeyValues {
     /// Adds to a number, or begins one; gives the sum and the version.
     ///
     /// # Errors
-    /// [`KvError::NoNumber`], [`KvError::TooLong`], [`KvError::Full`], [`KvError::Store`]: nothing was added.
+    /// [`KvError::NoNumber`], [`KvError::TooLong`], [`KvError::Full`], [`KvError::StoreFull`], [`KvError::Store`]: nothing was added.
     ///
     /// # Cancellation
     /// Dropping the future leaves it done or not done.
@@ -203,6 +207,7 @@ impl KeyValues {
             Increment::Stored { value, version } => Ok((value, version)),
             Increment::NoNumber => Err(KvError::NoNumber { key: key.to_owned() }),
             Increment::NamespaceFull => Err(self.full(namespace)),
+            Increment::StoreFull => Err(KvError::StoreFull),
         }
     }
 

@@ -51,7 +51,7 @@ use crate::sink::{DeliveryError, Receipt};
 /// * `prune` works in slices: one call removes at most `slice` events, and reports whether more is left. An event goes only when it is routed, all its
 ///   deliveries are settled and the retention has passed, counted from when it was received.
 /// * Above `max_bytes` the oldest settled events go first, then open metrics are given up, then open alerts. These become dead with reason `overflow`; their
-///   record stays as long as there is anything else that can go. What is leased is left alone.
+///   record stays as long as there is anything else that can go. What is leased is left alone. Pairs are not counted: no event pays for them.
 ///
 /// # Errors
 /// [`StoreError`]. After an error of `append` or `route` nothing of that call is stored.

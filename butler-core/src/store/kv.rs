@@ -19,6 +19,8 @@ use super::StoreError;
 /// * `put` is durable when it returns, and gives the pair's new version. Versions of a key only go up, also across delete and put again.
 /// * `put` and `delete` with a condition that does not hold change nothing and say how the pair stands.
 /// * With `key_limit`, a put of a new key into a namespace that holds as many is refused; existing keys can always be put.
+/// * A store may bound the room of all pairs together. Then a pair that needs more than there is left is refused; one that is not longer than what it takes the place of
+///   can always be put, and what was deleted, dropped or has expired makes room again.
 /// * `increment` is one step: of many side by side all count. It leaves the end of a pair as it is.
 ///
 /// # Cancellation
@@ -54,6 +56,7 @@ pub trait KvStore: std::fmt::Debug + Send + Sync + 'static {
             match self.put(namespace, key, &sum.to_string(), expires, condition, key_limit).await? {
                 PutOutcome::Stored(version) => return Ok(Increment::Stored { value: sum, version }),
                 PutOutcome::NamespaceFull => return Ok(Increment::NamespaceFull),
+                PutOutcome::StoreFull => return Ok(Increment::StoreFull),
                 // Somebody was faster.
                 PutOutcome::Conflict(_) => {}
             }
@@ -137,6 +140,8 @@ pub enum PutOutcome {
     Conflict(Option<u64>),
     /// The namespace holds as many keys as it may.
     NamespaceFull,
+    /// All pairs take as much room as they may.
+    StoreFull,
 }
 
 /// What became of an increment.
@@ -153,6 +158,8 @@ pub enum Increment {
     NoNumber,
     /// The namespace holds as many keys as it may.
     NamespaceFull,
+    /// All pairs take as much room as they may.
+    StoreFull,
 }
 
 /// What became of a deletion.
@@ -166,6 +173,12 @@ pub enum DeleteOutcome {
     NoKey,
     /// There is no such namespace.
     NoNamespace,
+}
+
+/// How much room a pair takes, in bytes: its key stands in an index as well, and some more goes with every pair.
+pub(crate) fn room(key: usize, value: u64) -> u64 {
+    const REST: u64 = 96;
+    (2 * key as u64 + REST).saturating_add(value)
 }
 
 /// A value and a number more, if the value is a number and the sum still is one.

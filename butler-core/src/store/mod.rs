@@ -11,7 +11,7 @@ mod journal;
 mod kv;
 pub mod memory;
 mod records;
-mod rules;
+pub(crate) mod rules;
 mod schedule;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;

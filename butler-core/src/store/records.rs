@@ -211,7 +211,7 @@ pub struct PrunePolicy {
     pub retention: Duration,
     /// How long events with a dead delivery are kept.
     pub dead_retention: Duration,
-    /// How large the store may be.
+    /// How large the store may be, its pairs not counted.
     pub max_bytes: Option<u64>,
     /// At most so many events in one call.
     pub slice: usize,

@@ -13,6 +13,10 @@ pub(super) const SIGHTINGS: usize = 20;
 pub(super) const ATTEMPTS: usize = 20;
 
 pub(super) const EXPIRED: &str = "too old: it was not delivered in time";
+/// Why a pair is refused that does not fit.
+pub(crate) const NO_ROOM: &str =
+    "the pairs of all namespaces take as much room as they may, half of `[store] max_size`: delete some that nobody needs, or raise it";
+
 pub(super) const OVERFLOWED: &str = "given up: the store has reached its configured size (`[store] max_size`)";
 
 pub(super) fn lost(times: u32) -> String {

@@ -16,7 +16,7 @@
 //! | `POST /api/kv/import?existing=` | stores such lines (`application/x-ndjson`) and tells what became of them ([`ImportReport`](crate::kv::ImportReport)); `existing=keep` leaves alone what is there |
 //!
 //! `PUT` and `DELETE` of a pair take `If-Match` with its version, or `*` for any; `PUT` also `If-None-Match: *`, for a pair that must not be there. What does not hold is answered
-//! with `412`, a namespace or pair that there is not with `404`, a full namespace and a value that is no number with `409`.
+//! with `412`, a namespace or pair that there is not with `404`, a full namespace and a value that is no number with `409`, and a pair that all pairs leave no room for with `507`.
 
 mod condition;
 mod refusal;
@@ -224,8 +224,8 @@ struct ToStore {
     request_body = ToStore,
     responses(
         (status = OK, body = Stored, description = "It is stored, for good."),
-        (status = NOT_FOUND, body = Problem, description = "There is no such namespace, or no such pair in it."),
         (status = CONFLICT, body = Problem, description = "The namespace is full."),
+        (status = INSUFFICIENT_STORAGE, body = Problem, description = "All pairs take as much room as they may."),
         (status = PRECONDITION_FAILED, body = Problem, description = "The condition does not hold."),
     )
 )]
@@ -279,6 +279,7 @@ fn one() -> i64 {
     responses(
         (status = OK, body = Counted, description = "The sum."),
         (status = CONFLICT, body = Problem, description = "The value is no whole number, the sum too large, or the namespace full."),
+        (status = INSUFFICIENT_STORAGE, body = Problem, description = "All pairs take as much room as they may."),
     )
 )]
 async fn increment(State(state): State<ApiState>, uri: Uri, request: Request) -> Result<Response, Refusal> {

@@ -12,6 +12,7 @@ impl From<KvError> for Refusal {
             KvError::TooLong { what: "value", .. } => (StatusCode::PAYLOAD_TOO_LARGE, None),
             KvError::TooLong { .. } => (StatusCode::BAD_REQUEST, None),
             KvError::Full { .. } => (StatusCode::CONFLICT, Some("Delete keys that nobody needs, or raise the limit.")),
+            KvError::StoreFull => (StatusCode::INSUFFICIENT_STORAGE, None),
             KvError::Changed { .. } => (StatusCode::PRECONDITION_FAILED, Some("Read it again, and decide anew.")),
             KvError::NoKey { .. } | KvError::NoNamespace { .. } => (StatusCode::NOT_FOUND, None),
             KvError::NoNumber { .. } => (StatusCode::CONFLICT, Some("Put a number first.")),

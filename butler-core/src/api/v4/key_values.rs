@@ -120,7 +120,7 @@ async fn store(State(state): State<ApiState>, names: Names, Sent(sent): Sent<ToS
     let lives = (ttl > 0.0).then(|| std::time::Duration::from_millis(ttl as u64));
     state.pairs().put(&namespace, &key, &value, lives, &Condition::Always).await.map_err(|error| match error {
         KvError::Full { namespace, limit } => Fault::bad_request(format!("Max number of keys ({limit}) reached in namespace: {namespace}")),
-        error @ KvError::TooLong { .. } => Fault::bad_request(error.to_string()),
+        error @ (KvError::TooLong { .. } | KvError::StoreFull) => Fault::bad_request(error.to_string()),
         error => Fault::internal("Failed adding key-value to namespace", &error),
     })?;
     let ttl = if ttl.abs() < 1e15 { Number::from(ttl as i64) } else { Number::from_f64(ttl).unwrap_or_else(|| 0.into()) };

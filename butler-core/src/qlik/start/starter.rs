@@ -21,7 +21,7 @@ use super::report::{Selection, StartOutcome, StartReport, TaskReport};
 use super::request::{Pair, Selector, StartRequest, task_id};
 use crate::clock::{Clock, Deadline};
 use crate::event::SiteName;
-use crate::store::{If, KvStore, PutOutcome};
+use crate::store::{If, KvStore, PutOutcome, StoreError};
 
 /// How tasks are started.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -260,6 +260,7 @@ impl Inner {
             PutOutcome::NamespaceFull => {
                 Err(StartError::NamespaceFull { namespace: pair.namespace.clone(), limit: limit.unwrap_or_default() })
             }
+            PutOutcome::StoreFull => Err(StoreError::Full(crate::store::rules::NO_ROOM.to_owned()).into()),
             PutOutcome::Stored(_) | PutOutcome::Conflict(_) => Ok(()),
         }
     }

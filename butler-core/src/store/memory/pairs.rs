@@ -5,9 +5,9 @@ use std::ops::Bound;
 
 use jiff::Timestamp;
 
-use crate::store::kv::{end_of_prefix, sum};
+use crate::store::kv::{end_of_prefix, room};
 use crate::store::rules::{is_live, newest_expired};
-use crate::store::{DeleteOutcome, If, Increment, KvEntry, Lookup, PutOutcome};
+use crate::store::{DeleteOutcome, If, KvEntry, Lookup, PutOutcome};
 
 /// Namespaces with their pairs.
 #[derive(Debug, Default)]
@@ -15,6 +15,8 @@ pub(super) struct Pairs {
     namespaces: HashMap<String, Namespace>,
     /// The version given out last: a version never comes back, whatever was deleted in between.
     version: u64,
+    /// How many bytes all pairs may take.
+    pub(super) room: Option<u64>,
 }
 
 /// Pairs in the order in which their keys were first put.
@@ -26,6 +28,8 @@ struct Namespace {
     places: BTreeMap<String, u64>,
     /// Those that end, by when they do, in microseconds.
     ends: BTreeSet<(i64, u64)>,
+    /// How many bytes its pairs take.
+    room: u64,
 }
 
 impl Namespace {
@@ -52,12 +56,16 @@ impl Namespace {
             self.ends.insert((expires.as_microsecond(), pair.place));
         }
         self.places.insert(pair.key.clone(), pair.place);
+        self.room += room_of(&pair);
         self.pairs.insert(pair.place, pair);
     }
 
     fn remove(&mut self, key: &str) {
         let pair = self.places.remove(key).and_then(|place| self.pairs.remove(&place));
-        if let Some((place, expires)) = pair.and_then(|pair| Some((pair.place, pair.expires?))) {
+        let Some(pair) = pair else { return };
+        self.room -= room_of(&pair);
+        if let Some(expires) = pair.expires {
+            let place = pair.place;
             self.ends.remove(&(expires.as_microsecond(), place));
         }
     }
@@ -69,6 +77,10 @@ impl Namespace {
     fn live_keys(&self, now: Timestamp) -> u64 {
         (self.pairs.len() - self.expired(now).count()) as u64
     }
+}
+
+fn room_of(pair: &KvEntry) -> u64 {
+    room(pair.key.len(), pair.value.len() as u64)
 }
 
 impl Pairs {
@@ -99,6 +111,13 @@ impl Pairs {
         if there.is_none() && is_full() {
             return PutOutcome::NamespaceFull;
         }
+        if !self.has_room(namespace, &pair) {
+            // What has expired takes room until it is removed.
+            self.prune(now);
+            if !self.has_room(namespace, &pair) {
+                return PutOutcome::StoreFull;
+            }
+        }
         self.version += 1;
         let version = self.version;
         let pairs = self.namespaces.entry(namespace.to_owned()).or_insert_with(|| Namespace { began: version, ..Namespace::default() });
@@ -107,15 +126,12 @@ impl Pairs {
         PutOutcome::Stored(version)
     }
 
-    pub(super) fn increment(&mut self, namespace: &str, key: &str, by: i64, key_limit: Option<u64>, now: Timestamp) -> Increment {
-        let there = self.get(namespace, key, now).pair();
-        let Some(value) = sum(there.as_ref().map(|pair| pair.value.as_str()), by) else { return Increment::NoNumber };
-        let expires = there.and_then(|pair| pair.expires);
-        let pair = KvEntry { key: key.to_owned(), value: value.to_string(), version: 0, place: 0, expires };
-        match self.put(namespace, pair, If::Any, key_limit, now) {
-            PutOutcome::Stored(version) => Increment::Stored { value, version },
-            PutOutcome::NamespaceFull | PutOutcome::Conflict(_) => Increment::NamespaceFull,
-        }
+    /// Whether a pair takes no more room than what it takes the place of, or than there is.
+    fn has_room(&self, namespace: &str, pair: &KvEntry) -> bool {
+        let Some(limit) = self.room else { return true };
+        let stored = self.namespaces.get(namespace).and_then(|pairs| pairs.pairs.get(pairs.places.get(&pair.key)?));
+        let (old, new) = (stored.map_or(0, room_of), room_of(pair));
+        new <= old || self.namespaces.values().map(|pairs| pairs.room).sum::<u64>() + (new - old) <= limit
     }
 
     pub(super) fn delete(&mut self, namespace: &str, key: &str, condition: If, now: Timestamp) -> DeleteOutcome {

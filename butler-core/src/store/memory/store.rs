@@ -15,10 +15,9 @@ use crate::clock::Clock;
 use crate::event::{DeliveryId, EventId, Facts, NewEvent, SinkName};
 use crate::store::watchers::{Wakes, Watchers};
 use crate::store::{
-    Appended, AttemptRecord, Claim, ClaimToken, DeleteOutcome, DeliveryQuery, DeliveryRecord, EventQuery, EventRecord, If, Increment,
-    Interest, Journal, JournalStats, KvEntry, KvStore, LeaseToken, Leased, Lookup, OccurrenceClaim, OpenRun, PrunePolicy, PruneReport,
-    PutOutcome, Routing, RunOutcome, ScheduleRecord, ScheduleRun, ScheduleStore, Settled, Settlement, StateEntry, StateStore, StoreError,
-    Story,
+    Appended, AttemptRecord, Claim, ClaimToken, DeleteOutcome, DeliveryQuery, DeliveryRecord, EventQuery, EventRecord, If, Interest,
+    Journal, JournalStats, KvEntry, KvStore, LeaseToken, Leased, Lookup, OccurrenceClaim, OpenRun, PrunePolicy, PruneReport, PutOutcome,
+    Routing, RunOutcome, ScheduleRecord, ScheduleRun, ScheduleStore, Settled, Settlement, StateEntry, StateStore, StoreError, Story,
 };
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -50,6 +49,13 @@ impl MemoryStore {
             schedules: Mutex::default(),
             states: Mutex::default(),
         }
+    }
+
+    /// The same, whose pairs may take so many bytes all together; as many as there are if nobody says anything.
+    #[must_use]
+    pub fn with_pair_room(self, bytes: Option<u64>) -> Self {
+        lock(&self.pairs).room = bytes;
+        self
     }
 
     /// Voids every claim and lease, as reopening a durable store does: claims are handed out again, open leases count as lost. For tests of those who hold some.
@@ -181,10 +187,6 @@ impl KvStore for MemoryStore {
     ) -> Result<PutOutcome> {
         let pair = KvEntry { key: key.to_owned(), value: value.to_owned(), version: 0, place: 0, expires };
         Ok(lock(&self.pairs).put(namespace, pair, condition, key_limit, self.now()))
-    }
-
-    async fn increment(&self, namespace: &str, key: &str, by: i64, key_limit: Option<u64>) -> Result<Increment> {
-        Ok(lock(&self.pairs).increment(namespace, key, by, key_limit, self.now()))
     }
 
     async fn delete(&self, namespace: &str, key: &str, condition: If) -> Result<DeleteOutcome> {

@@ -37,3 +37,10 @@ impl StoreHarness for Harness {
 }
 
 store_suite!(memory_keeps_the_contract, Harness);
+
+#[tokio::test]
+async fn pairs_keep_to_their_room() {
+    let clock = TestClock::default();
+    let store = MemoryStore::new(Arc::new(clock.clone())).with_pair_room(Some(1000));
+    crate::testkit::store_suite::pairs_keep_to_their_room(&store, &clock).await;
+}

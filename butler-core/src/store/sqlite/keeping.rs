@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::deliveries::note_attempt;
-use super::lanes;
 use super::values::micros;
 use super::writer::{Write, failed};
+use super::{lanes, pairs};
 use crate::event::{DeliveryId, SinkName};
 use crate::sink::Reason;
 use crate::store::rules::{self, earlier};
@@ -130,7 +130,7 @@ pub(super) fn prune(write: &mut Write<'_>, policy: &PrunePolicy, now: Timestamp)
     let mut report = PruneReport { events: removed, overflowed: 0, more: removed == slice.unsigned_abs() };
     if let Some(max) = policy.max_bytes
         && !report.more
-        && used(write.connection)? > max
+        && used(write.connection)?.saturating_sub(pairs::room_taken(write.connection)?) > max
     {
         shrink(write, slice - old.len() as i64, micros(now), &mut report)?;
     }

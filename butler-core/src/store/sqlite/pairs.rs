@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::cache::Change;
 use super::values::{count, micros, time};
 use super::writer::{Write, failed};
-use crate::store::kv::{end_of_prefix, sum};
+use crate::store::kv::{end_of_prefix, room, sum};
 use crate::store::rules::newest_expired;
 use crate::store::{DeleteOutcome, If, Increment, KvEntry, Lookup, PutOutcome, StoreError};
 
@@ -16,6 +16,8 @@ type Result<T> = std::result::Result<T, StoreError>;
 
 /// Up to how many pairs with a prefix are sorted for a page. Where there are more they are common enough to be met on the way from place to place.
 const SORTED: i64 = 20_000;
+/// How many pairs that nobody sees any more are removed where one does not fit.
+const MADE_ROOM: i64 = 1000;
 
 fn read_pair(row: &Row<'_>) -> rusqlite::Result<KvEntry> {
     let expires: Option<i64> = row.get(4)?;
@@ -90,6 +92,8 @@ pub(super) struct Put {
     pub(super) expires: Option<Timestamp>,
     pub(super) condition: If,
     pub(super) key_limit: Option<u64>,
+    /// How much room all pairs may take.
+    pub(super) room: Option<u64>,
 }
 
 /// How a namespace stands, and what it has under a key.
@@ -104,6 +108,7 @@ struct StoredPair {
     place: i64,
     version: u64,
     expired: bool,
+    value_bytes: u64,
 }
 
 impl Standing {
@@ -112,15 +117,15 @@ impl Standing {
     }
 }
 
-const STANDING: &str = "SELECT n.id, n.keys, p.place, p.version, p.expires <= ?3 FROM namespaces n
+const STANDING: &str = "SELECT n.id, n.keys, p.place, p.version, p.expires <= ?3, octet_length(p.value) FROM namespaces n
      LEFT JOIN pairs p INDEXED BY pairs_key ON p.ns = n.id AND p.key = ?2 WHERE n.name = ?1";
 
-fn standing(connection: &Connection, namespace: &str, key: &str, now: Timestamp) -> Result<Option<Standing>> {
+fn standing_of(connection: &Connection, namespace: &str, key: &str, now: Timestamp) -> Result<Option<Standing>> {
     let read = |row: &Row<'_>| {
         let place: Option<i64> = row.get(2)?;
         let row_of = |place| -> rusqlite::Result<StoredPair> {
             let expired: Option<bool> = row.get(4)?;
-            Ok(StoredPair { place, version: count(row, 3)?, expired: expired.unwrap_or(false) })
+            Ok(StoredPair { place, version: count(row, 3)?, expired: expired.unwrap_or(false), value_bytes: count(row, 5)? })
         };
         Ok(Standing { number: row.get(0)?, keys: count(row, 1)?, row: place.map(row_of).transpose()? })
     };
@@ -132,7 +137,7 @@ fn standing(connection: &Connection, namespace: &str, key: &str, now: Timestamp)
 
 pub(super) fn put(write: &mut Write<'_>, put: Put, now: Timestamp) -> Result<PutOutcome> {
     let connection = write.connection;
-    let standing = standing(connection, &put.namespace, &put.key, now)?;
+    let mut standing = standing_of(connection, &put.namespace, &put.key, now)?;
     let there = standing.as_ref().and_then(Standing::live);
     if !put.condition.holds(there.map(|pair| pair.version)) {
         return Ok(PutOutcome::Conflict(there.map(|pair| pair.version)));
@@ -143,6 +148,14 @@ pub(super) fn put(write: &mut Write<'_>, put: Put, now: Timestamp) -> Result<Put
         && is_full(connection, standing.as_ref(), limit, now)?
     {
         return Ok(PutOutcome::NamespaceFull);
+    }
+    if !has_room(connection, standing.as_ref(), &put)? {
+        // What has expired or was dropped takes room until it is removed.
+        prune(write, now, MADE_ROOM)?;
+        standing = standing_of(connection, &put.namespace, &put.key, now)?;
+        if !has_room(connection, standing.as_ref(), &put)? {
+            return Ok(PutOutcome::StoreFull);
+        }
     }
     let version = write.versions.next();
     let Put { namespace, key, value, expires, .. } = put;
@@ -163,6 +176,22 @@ pub(super) fn put(write: &mut Write<'_>, put: Put, now: Timestamp) -> Result<Put
     let pair = KvEntry { key, value, version: whole(version), place: whole(place.unwrap_or(version)), expires: expires.map(time) };
     write.changes.push(Change::Put(namespace, pair));
     Ok(PutOutcome::Stored(whole(version)))
+}
+
+/// How much room all pairs take.
+pub(super) fn room_taken(connection: &Connection) -> Result<u64> {
+    connection
+        .prepare_cached("SELECT value FROM counters WHERE name = 'pair_room'")
+        .and_then(|mut statement| statement.query_row([], |row| count(row, 0)))
+        .map_err(|e| failed(&e))
+}
+
+/// Whether a pair takes no more room than what it takes the place of, or than there is.
+fn has_room(connection: &Connection, standing: Option<&Standing>, put: &Put) -> Result<bool> {
+    let Some(limit) = put.room else { return Ok(true) };
+    let row = standing.and_then(|standing| standing.row.as_ref());
+    let (old, new) = (row.map_or(0, |row| room(put.key.len(), row.value_bytes)), room(put.key.len(), put.value.len() as u64));
+    Ok(new <= old || room_taken(connection)?.saturating_add(new - old) <= limit)
 }
 
 const COUNT_EXPIRED: &str = "SELECT count(*) FROM pairs INDEXED BY pairs_expires WHERE ns = ?1 AND expires <= ?2";
@@ -204,20 +233,22 @@ pub(super) fn increment(
     key: String,
     by: i64,
     key_limit: Option<u64>,
+    room: Option<u64>,
     now: Timestamp,
 ) -> Result<Increment> {
     let there = get(write.connection, &namespace, &key, now)?.pair();
     let Some(value) = sum(there.as_ref().map(|pair| pair.value.as_str()), by) else { return Ok(Increment::NoNumber) };
     let expires = there.and_then(|pair| pair.expires);
-    let wanted = Put { namespace, key, value: value.to_string(), expires, condition: If::Any, key_limit };
+    let wanted = Put { namespace, key, value: value.to_string(), expires, condition: If::Any, key_limit, room };
     Ok(match put(write, wanted, now)? {
         PutOutcome::Stored(version) => Increment::Stored { value, version },
+        PutOutcome::StoreFull => Increment::StoreFull,
         PutOutcome::NamespaceFull | PutOutcome::Conflict(_) => Increment::NamespaceFull,
     })
 }
 
 pub(super) fn delete(write: &mut Write<'_>, namespace: String, key: String, condition: If, now: Timestamp) -> Result<DeleteOutcome> {
-    let Some(standing) = standing(write.connection, &namespace, &key, now)? else { return Ok(DeleteOutcome::NoNamespace) };
+    let Some(standing) = standing_of(write.connection, &namespace, &key, now)? else { return Ok(DeleteOutcome::NoNamespace) };
     let Some(pair) = standing.live() else { return Ok(DeleteOutcome::NoKey) };
     if !condition.holds(Some(pair.version)) {
         return Ok(DeleteOutcome::Conflict(pair.version));

@@ -60,6 +60,16 @@ async fn a_dropped_namespace_is_gone_at_once_and_its_pairs_bit_by_bit() {
     assert_eq!(store.get("ns", "key 7").await.unwrap().pair().unwrap().value, "new");
 }
 
+#[tokio::test]
+async fn pairs_keep_to_their_room_and_it_is_counted_right() {
+    let (folder, clock) = (folder(), TestClock::default());
+    let settings = SqliteSettings { path: folder.path().join("butler.db") };
+    let store = SqliteStore::open(settings, Arc::new(clock.clone())).unwrap().with_pair_room(Some(1000));
+    crate::testkit::store_suite::pairs_keep_to_their_room(&store, &clock).await;
+    while store.writer.call(super::super::Call::Other, |write| prune(write, Timestamp::MAX, 1)).await.unwrap() > 0 {}
+    assert_eq!(room_taken(&outside(&folder)).unwrap(), room(4, 790));
+}
+
 /// The count of a namespace is kept beside its pairs, so it has to stay right.
 #[tokio::test]
 async fn keys_are_counted_right_whatever_happens() {

@@ -51,6 +51,7 @@ pub struct SqliteStore {
     clock: Arc<dyn Clock>,
     watchers: Arc<Watchers>,
     pub(super) cache: Arc<PairCache>,
+    pair_room: Option<u64>,
 }
 
 impl SqliteStore {
@@ -83,7 +84,7 @@ impl SqliteStore {
         let versions = Versions::of(&connection)?;
         let writer = Writer::start(connection, Counters { ids, versions }, Arc::clone(&cache), failpoints, wake).map_err(no_thread)?;
         let readers = Readers::start(readers).map_err(no_thread)?;
-        Ok(Self { readers, writer, _lock: lock, clock, watchers, cache })
+        Ok(Self { readers, writer, _lock: lock, clock, watchers, cache, pair_room: None })
     }
 
     /// The same, with so many bytes of pairs kept in memory to be read without the file; 16 MiB if nobody says anything.
@@ -91,6 +92,12 @@ impl SqliteStore {
     pub fn with_pair_cache(self, bytes: u64) -> Self {
         self.cache.resize(usize::try_from(bytes).unwrap_or(usize::MAX));
         self
+    }
+
+    /// The same, whose pairs may take so many bytes all together; as many as there are if nobody says anything.
+    #[must_use]
+    pub fn with_pair_room(self, bytes: Option<u64>) -> Self {
+        Self { pair_room: bytes, ..self }
     }
 
     fn now(&self) -> Timestamp {
@@ -239,13 +246,13 @@ impl KvStore for SqliteStore {
         key_limit: Option<u64>,
     ) -> Result<PutOutcome> {
         let (namespace, key, value) = (namespace.to_owned(), key.to_owned(), value.to_owned());
-        let (put, now) = (pairs::Put { namespace, key, value, expires, condition, key_limit }, self.now());
+        let (put, now) = (pairs::Put { namespace, key, value, expires, condition, key_limit, room: self.pair_room }, self.now());
         self.writer.call(Call::Other, move |write| pairs::put(write, put, now)).await
     }
 
     async fn increment(&self, namespace: &str, key: &str, by: i64, key_limit: Option<u64>) -> Result<Increment> {
-        let (namespace, key, now) = (namespace.to_owned(), key.to_owned(), self.now());
-        self.writer.call(Call::Other, move |write| pairs::increment(write, namespace, key, by, key_limit, now)).await
+        let (namespace, key, room, now) = (namespace.to_owned(), key.to_owned(), self.pair_room, self.now());
+        self.writer.call(Call::Other, move |write| pairs::increment(write, namespace, key, by, key_limit, room, now)).await
     }
 
     async fn delete(&self, namespace: &str, key: &str, condition: If) -> Result<DeleteOutcome> {

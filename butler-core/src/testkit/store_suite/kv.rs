@@ -333,3 +333,28 @@ pub async fn puts_under_a_version_lose_nothing<H: StoreHarness>() {
     letters.sort_unstable();
     assert_eq!(letters, ('a'..='p').collect::<Vec<_>>());
 }
+
+/// What a store promises whose pairs may take a thousand bytes.
+#[cfg(test)]
+pub(crate) async fn pairs_keep_to_their_room(pairs: &dyn KvStore, clock: &crate::testkit::TestClock) {
+    let put = async |ns: &str, key: &str, bytes: usize| ok(pairs.put(ns, key, &"x".repeat(bytes), None, If::Any, None).await);
+    stored(put("a", "long", 600).await);
+    assert_eq!(put("b", "more", 250).await, PutOutcome::StoreFull);
+    assert_eq!(ok(pairs.namespaces().await), ["a"], "what stores nothing makes no namespace");
+    let ends = crate::clock::Clock::now(clock) + SignedDuration::from_secs(1);
+    stored(ok(pairs.put("b", "passing", &"x".repeat(150), Some(ends), If::Any, None).await));
+    assert_eq!(put("a", "long", 700).await, PutOutcome::StoreFull);
+    assert_eq!(ok(pairs.increment("c", "n", 1, None).await), Increment::StoreFull);
+    // What is not longer fits, and so does what others left room for.
+    stored(put("a", "long", 600).await);
+    stored(put("a", "long", 10).await);
+    stored(put("a", "long", 500).await);
+    stored(put("a", "long", 600).await);
+    clock.advance(Duration::from_secs(2));
+    stored(put("a", "long", 790).await);
+    assert_eq!(put("b", "passing", 10).await, PutOutcome::StoreFull);
+    assert_eq!(ok(pairs.delete("a", "long", If::Any).await), DeleteOutcome::Deleted);
+    stored(put("b", "passing", 780).await);
+    assert!(ok(pairs.drop_namespace("b").await));
+    stored(put("a", "long", 790).await);
+}

@@ -4,7 +4,7 @@ use super::StoreHarness;
 use super::desk::{ALL, Desk, MINUTE, dead, delivered, event, ok, sink, to};
 use super::keeping::policy;
 use crate::event::{Class, EventId, Fact, Facts, NewEvent, Owner};
-use crate::store::{DeliveryQuery, DeliveryState, NewDelivery, PrunePolicy, PruneReport, Routing, Settled};
+use crate::store::{DeliveryQuery, DeliveryState, If, KvStore, NewDelivery, PrunePolicy, PruneReport, Routing, Settled};
 
 /// A tenth of a mebibyte of facts.
 fn heavy() -> Facts {
@@ -117,4 +117,22 @@ pub async fn what_is_leased_does_not_overflow<H: StoreHarness>() {
     desk.pass(MINUTE);
     while squeeze(&desk, 1, ALL).await.more {}
     assert_eq!(ok(desk.journal().stats().await).events, 0);
+}
+
+/// Whatever scripts store, an alert that waits is not given up for it.
+pub async fn no_event_pays_for_pairs<H: StoreHarness>() {
+    let desk = Desk::<H>::start().await;
+    routed(&desk, "alert", Class::Alert).await;
+    let pairs: std::sync::Arc<dyn KvStore> = desk.harness().store();
+    let (long, max_bytes) = ("x".repeat(50 << 10), 500 << 10);
+    for number in 0..20 {
+        ok(pairs.put("long", &number.to_string(), &long, None, If::Any, None).await);
+    }
+    for number in 0..2000 {
+        ok(pairs.put("short", &format!("a key of some length: {number}"), "", None, If::Any, None).await);
+    }
+    assert_eq!(squeeze(&desk, max_bytes, ALL).await, PruneReport::default());
+    assert!(ok(pairs.drop_namespace("long").await));
+    assert_eq!(squeeze(&desk, max_bytes, ALL).await, PruneReport::default());
+    assert_eq!(desk.states().await, [DeliveryState::Pending]);
 }
