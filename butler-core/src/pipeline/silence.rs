@@ -140,7 +140,10 @@ impl Silences {
 
 /// Makes and ends silences, and keeps them across restarts.
 #[derive(Debug)]
-pub struct SilenceDesk {
+pub struct SilenceDesk(Arc<Desk>);
+
+#[derive(Debug)]
+struct Desk {
     silences: Arc<Silences>,
     store: Arc<dyn StateStore>,
     clock: Arc<dyn Clock>,
@@ -164,13 +167,13 @@ impl SilenceDesk {
         all.sort_by_key(|silence| silence.created);
         let silences = Arc::new(Silences::default());
         silences.replace(all);
-        Ok(Self { silences, store, clock, changing: tokio::sync::Mutex::default() })
+        Ok(Self(Arc::new(Desk { silences, store, clock, changing: tokio::sync::Mutex::default() })))
     }
 
     /// Those that there are.
     #[must_use]
     pub fn silences(&self) -> &Arc<Silences> {
-        &self.silences
+        &self.0.silences
     }
 
     /// Makes one, in the name of `by`. It is kept when this returns.
@@ -179,10 +182,10 @@ impl SilenceDesk {
     /// [`SilenceError`].
     ///
     /// # Cancellation
-    /// It is made or not, and if it was made it may hold only from the next start on.
+    /// Once it is asked for it is made, whoever waits for it.
     pub async fn add(&self, new: NewSilence, by: &str) -> Result<Silence, SilenceError> {
         let NewSilence { events, when, sinks, from, until, why } = new;
-        let now = self.clock.now();
+        let now = self.0.clock.now();
         let from = from.unwrap_or(now);
         let until =
             until.filter(|until| *until > now && *until > from && until.duration_since(from) <= LONGEST).ok_or(SilenceError::Period)?;
@@ -192,16 +195,8 @@ impl SilenceDesk {
         }
         let id = std::iter::repeat_with(fastrand::alphanumeric).filter(|c| !c.is_ascii_uppercase()).take(8).collect();
         let silence = Silence { id, events, when, sinks, from, until, why, by: by.to_owned(), created: now };
-        let _one = self.changing.lock().await;
-        self.write(&silence).await?;
-        let mut all: Vec<_> = self.silences.all().to_vec();
-        for old in all.extract_if(.., |silence| now.duration_since(silence.until) > LISTED) {
-            self.store.remove_state(&format!("{PREFIX}{}", old.id)).await?;
-        }
-        all.push(silence.clone());
-        self.silences.replace(all);
-        tracing::warn!(id = silence.id, until = %silence.until, why = silence.why, by, "A silence was made: some events are told to nobody for a while.");
-        Ok(silence)
+        let desk = Arc::clone(&self.0);
+        Ok(whole(async move { desk.add(silence, now).await }).await?)
     }
 
     /// Ends one now; `None` if there is no such silence. One that has ended stays as it is.
@@ -210,8 +205,38 @@ impl SilenceDesk {
     /// [`StoreError`].
     ///
     /// # Cancellation
-    /// It is ended or not.
+    /// Once it is asked for it is ended, whoever waits for it.
     pub async fn end(&self, id: &str) -> Result<Option<Silence>, StoreError> {
+        let (desk, id) = (Arc::clone(&self.0), id.to_owned());
+        whole(async move { desk.end(&id).await }).await
+    }
+}
+
+/// Does a change to its end, even if nobody waits for it any more: what is kept and what holds are never two things.
+async fn whole<T: Send + 'static>(change: impl Future<Output = Result<T, StoreError>> + Send + 'static) -> Result<T, StoreError> {
+    tokio::spawn(change).await.unwrap_or_else(|error| Err(StoreError::Failed(error.to_string())))
+}
+
+impl Desk {
+    async fn add(&self, silence: Silence, now: Timestamp) -> Result<Silence, StoreError> {
+        let _one = self.changing.lock().await;
+        self.write(&silence).await?;
+        let mut all: Vec<_> = self.silences.all().to_vec();
+        let old: Vec<_> = all.extract_if(.., |silence| now.duration_since(silence.until) > LISTED).collect();
+        all.push(silence.clone());
+        self.silences.replace(all);
+        let Silence { id, until, why, by, .. } = &silence;
+        tracing::warn!(id, %until, why, by, "A silence was made: some events are told to nobody for a while.");
+        for Silence { id, .. } in old {
+            // It is over: all that is left of it is a line in a list, after the next start.
+            if let Err(error) = self.store.remove_state(&format!("{PREFIX}{id}")).await {
+                tracing::warn!(id, %error, "A silence that is long over could not be removed.");
+            }
+        }
+        Ok(silence)
+    }
+
+    async fn end(&self, id: &str) -> Result<Option<Silence>, StoreError> {
         let _one = self.changing.lock().await;
         let now = self.clock.now();
         let mut all: Vec<_> = self.silences.all().to_vec();
@@ -332,6 +357,42 @@ mod tests {
         let next = again.desk.add(again.hour(), "somebody").await.unwrap();
         assert_eq!(again.desk.silences().all()[..], [next]);
         assert_eq!(again.store.states(PREFIX).await.unwrap().len(), 1);
+    }
+
+    /// Lets others go on until something holds.
+    async fn until(holds: impl Fn() -> bool) {
+        for _ in 0..1000 {
+            if holds() {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+        panic!("it never holds");
+    }
+
+    /// Whoever asks may go away at any time: what is kept is what holds.
+    #[tokio::test]
+    async fn what_is_kept_is_what_holds_even_if_nobody_waits() {
+        let world = World::new().await;
+        let one = world.desk.0.changing.lock().await;
+        // It is asked for and has to wait; then whoever asked goes away.
+        tokio::select! {
+            biased;
+            _ = world.desk.add(world.hour(), "somebody") => unreachable!("somebody else is changing them"),
+            () = std::future::ready(()) => {}
+        }
+        drop(one);
+        until(|| !world.desk.silences().all().is_empty()).await;
+        let id = world.desk.silences().all()[0].id.clone();
+        assert_eq!(world.store.states(PREFIX).await.unwrap().len(), 1);
+        let one = world.desk.0.changing.lock().await;
+        tokio::select! {
+            biased;
+            _ = world.desk.end(&id) => unreachable!("somebody else is changing them"),
+            () = std::future::ready(()) => {}
+        }
+        drop(one);
+        until(|| world.desk.silences().all()[0].until <= world.clock.now()).await;
     }
 
     #[tokio::test]
