@@ -70,9 +70,10 @@ fn list(all: &[Silence], zone: &TimeZone) -> String {
         return "no silences\n".to_owned();
     }
     let row = |silence: &Silence| {
-        vec![silence.id.clone(), story::time(silence.from, zone), story::time(silence.until, zone), what(silence), silence.why.clone()]
+        let (from, until) = (story::time(silence.from, zone), story::time(silence.until, zone));
+        vec![silence.id.clone(), from, until, what(silence), silence.by.clone(), silence.why.clone()]
     };
-    table(&["SILENCE", "FROM", "UNTIL", "WHAT", "WHY"], &all.iter().map(row).collect::<Vec<_>>(), 160)
+    table(&["SILENCE", "FROM", "UNTIL", "WHAT", "BY", "WHY"], &all.iter().map(row).collect::<Vec<_>>(), 160)
 }
 
 /// What a silence holds back, in a few words.

@@ -303,17 +303,11 @@ async fn retry(State(state): State<ApiState>, Path(id): Path<String>, request: R
 }
 
 /// Why a delivery is given up.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 struct Discard {
-    /// The reason, which is kept with the delivery: its first 500 characters.
-    why: String,
-}
-
-impl Default for Discard {
-    fn default() -> Self {
-        Self { why: "over the API".into() }
-    }
+    /// The reason, which is kept with the delivery: its first 500 characters. If it is left out, who asked for it.
+    why: Option<String>,
 }
 
 /// Give up a delivery that is pending
@@ -327,8 +321,14 @@ impl Default for Discard {
         (status = CONFLICT, body = Problem, description = "It is not pending."),
     )
 )]
-async fn discard(State(state): State<ApiState>, Path(id): Path<String>, request: Request) -> Answer<ListedDelivery> {
+async fn discard(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Answer<ListedDelivery> {
     let Discard { why } = body(request, LONGEST_BODY).await?;
+    let why = why.unwrap_or_else(|| format!("by {}", caller.who));
     let why: String = why.chars().filter(|c| !c.is_control()).take(LONGEST_REASON).collect();
     let id = delivery_id(&id)?;
     let found = find(&state, id).await?.record;

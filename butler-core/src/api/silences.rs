@@ -1,8 +1,8 @@
 //! Silences: which there are, and making and ending them.
 
-use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, Uri};
+use axum::{Extension, Json};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
@@ -11,9 +11,10 @@ use utoipa_axum::routes;
 use super::ApiState;
 use super::admin::{Answer, body, query};
 use super::answers::Problem;
-use super::auth::{behind, require};
+use super::auth::{Caller, behind, require};
 use super::problem::Refusal;
 use crate::config::Scope;
+use crate::config::kinds::nearly;
 use crate::pipeline::{NewSilence, Silence, SilenceDesk, SilenceError};
 
 /// The longest body; there may be a list of tasks in it.
@@ -58,14 +59,24 @@ async fn list(State(state): State<ApiState>, uri: Uri) -> Answer<Vec<Silence>> {
         (status = NOT_FOUND, body = Problem, description = "This Butler was put together without silences."),
     )
 )]
-async fn add(State(state): State<ApiState>, request: Request) -> Result<(StatusCode, Json<Silence>), Refusal> {
+async fn add(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Result<(StatusCode, Json<Silence>), Refusal> {
     let new: NewSilence = body(request, LONGEST_BODY).await?;
     if let Some(unknown) = new.sinks.iter().find(|sink| !state.plan().sinks.contains_key(*sink)) {
         let known: Vec<_> = state.plan().sinks.keys().map(|sink| sink.as_str()).collect();
         let remedy = format!("Known: {}.", known.join(", "));
         return Err(Refusal::bad_request(format!("there is no sink `{unknown}`")).remedy(remedy));
     }
-    Ok((StatusCode::CREATED, Json(desk(&state)?.add(new, "over the API").await?)))
+    if let Some((wrong, near)) = new.events.iter().find_map(|pattern| Some((pattern, nearly(pattern)?))) {
+        return Err(Refusal::bad_request(format!("there is no event kind `{wrong}`")).remedy(format!("Did you mean `{near}`?")));
+    }
+    if let Some(key) = new.when.with_empty_texts().next() {
+        return Err(Refusal::bad_request(format!("`when.{key}`: an empty text fits nothing")).remedy("Leave it out if anything may fit."));
+    }
+    Ok((StatusCode::CREATED, Json(desk(&state)?.add(new, &caller.who.to_string()).await?)))
 }
 
 /// End a silence

@@ -344,11 +344,14 @@ async fn silences_are_made_listed_and_ended() {
     let wanted = serde_json::json!({ "events": ["reload_task.*"], "when": { "task": ["Reload *"] }, "sinks": ["ops"], "until": until, "why": "an upgrade" });
     let Answer(status, _, made) = served.command("/api/silences", &wanted.to_string()).await;
     assert_eq!((status, &made["why"], &made["until"]), (201, &"an upgrade".into(), &serde_json::json!(until)), "{made}");
+    assert_eq!(made["by"], "anonymous");
     assert_eq!(served.ask("/api/silences").await, Value::Array(vec![made.clone()]));
     for (wrong, words) in [
         (r#"{ "why": "x" }"#, "a silence needs an end"),
         (&format!("{{ \"until\": \"{until}\" }}"), "a silence needs a reason"),
         (r#"{ "sinks": ["opps"] }"#, "there is no sink `opps`"),
+        (r#"{ "events": ["reload_task.faild"] }"#, "there is no event kind `reload_task.faild`"),
+        (r#"{ "when": { "task": [" "] } }"#, "`when.task`: an empty text fits nothing"),
         (r#"{ "events": ["reload"] }"#, "`reload` is no event kind"),
         (r#"{ "when": { "tasks": [] } }"#, "unknown field `tasks`"),
     ] {

@@ -42,6 +42,15 @@ pub(super) enum Known {
     Malformed(String),
 }
 
+/// The kind that was probably meant, where a pattern names none but nearly does.
+#[cfg(feature = "api")]
+pub(crate) fn nearly(pattern: &KindPattern) -> Option<String> {
+    match known(&pattern.to_string()) {
+        Known::Nearly(near) => Some(near),
+        Known::Yes(_) | Known::Foreign(_) | Known::Malformed(_) => None,
+    }
+}
+
 /// All kinds, by name.
 fn names() -> Vec<String> {
     let prefixes = TaskType::ALL.into_iter().map(TaskType::prefix).chain(["task"]);

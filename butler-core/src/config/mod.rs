@@ -19,7 +19,7 @@ mod fault;
 #[cfg(feature = "files")]
 mod files;
 mod issues;
-mod kinds;
+pub(crate) mod kinds;
 mod kv;
 mod load;
 mod messages;

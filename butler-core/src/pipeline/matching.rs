@@ -57,6 +57,13 @@ pub(super) fn kind_fits(patterns: &[KindPattern], kind: &Kind) -> Answer {
 }
 
 impl Matcher {
+    /// The lists that have an empty text in them, which fits nothing.
+    pub(crate) fn with_empty_texts(&self) -> impl Iterator<Item = &'static str> {
+        let Self { site, task, app, stream, owner, tag, host, custom_property: _ } = self;
+        let lists = [("site", site), ("task", task), ("app", app), ("stream", stream), ("owner", owner), ("tag", tag), ("host", host)];
+        lists.into_iter().filter(|(_, list)| list.iter().any(|text| text.trim().is_empty())).map(|(name, _)| name)
+    }
+
     /// What has to be known to decide about an event of this kind.
     pub(super) fn needs(&self, kind: &Kind) -> Needs {
         // A task tells the name of its app; what happens outside of tasks tells no more than the id.

@@ -115,19 +115,8 @@ fn matcher(config: &Config, when: &When, issues: &mut Issues) -> Matcher {
         custom_property: properties.collect(),
         host: when.host.0.clone(),
     };
-    let lists = [
-        ("site", &when.site),
-        ("task", &when.task),
-        ("app", &when.app),
-        ("stream", &when.stream),
-        ("owner", &when.owner),
-        ("tag", &when.tag),
-        ("host", &when.host),
-    ];
-    for (key, list) in lists {
-        if list.0.iter().any(|text| text.trim().is_empty()) {
-            issues.at(key, "an empty text fits nothing; leave it out if anything may fit");
-        }
+    for key in matcher.with_empty_texts() {
+        issues.at(key, "an empty text fits nothing; leave it out if anything may fit");
     }
     for (name, values) in &when.custom_property {
         if values.is_empty() || values.0.iter().any(|value| value.trim().is_empty()) {
