@@ -225,6 +225,9 @@ impl KeyValues {
                 DeleteOutcome::Deleted => return Ok(()),
                 DeleteOutcome::Conflict(_) if moving => {}
                 DeleteOutcome::Conflict(version) => return Err(KvError::Changed { there: Some(version) }),
+                DeleteOutcome::NoKey | DeleteOutcome::NoNamespace if matches!(condition, Condition::Version(_)) => {
+                    return Err(KvError::Changed { there: None });
+                }
                 DeleteOutcome::NoKey => return Err(no_key(namespace, key)),
                 DeleteOutcome::NoNamespace => return Err(no_namespace(namespace)),
             }

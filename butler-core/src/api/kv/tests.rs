@@ -82,6 +82,12 @@ async fn a_change_can_depend_on_what_is_there() {
     is_refused(&served.put(OF, "if-match: *", json!({ "value": "x", "if_value": "4" })).await, 400, "only one of");
     let delete = async |headers: &str| served.send(&format!("DELETE /api/kv/pair?{OF}"), headers, "").await;
     is_refused(&delete(&format!("if-match: {second}")).await, 412, "the pair is there with version");
+    for missing in ["namespace=ns&key=none", "namespace=none&key=k"] {
+        for tag in ["*", "\"7\""] {
+            let reply = served.send(&format!("DELETE /api/kv/pair?{missing}"), &format!("if-match: {tag}"), "").await;
+            is_refused(&reply, 412, "there is no such pair");
+        }
+    }
     let reply = served.ask(&format!("GET /api/kv/pair?{OF}")).await;
     assert_eq!(reply.value()["value"], "4");
     let newest = reply.header("etag").to_owned();
