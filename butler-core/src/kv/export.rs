@@ -45,6 +45,8 @@ struct Export {
 impl KeyValues {
     /// All pairs of a namespace, or of all, as lines of JSON in their order; each item is a number of whole lines. It takes little memory, however many pairs there are.
     ///
+    /// A namespace without pairs has no line, so an import does not bring it back.
+    ///
     /// A pair that is there from the beginning to the end is in it once. What is put or removed meanwhile may be in it or not.
     ///
     /// # Errors

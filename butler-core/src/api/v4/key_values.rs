@@ -162,7 +162,16 @@ async fn keys(State(state): State<ApiState>, Names { namespace, .. }: Names) -> 
             Err(error) => return Err(Fault::internal(LIST_FAILED, &error)),
         }
     }
-    let rest = stream::try_unfold(keys, |mut keys| async move { Ok(keys.next().await?.map(|more| (Bytes::from(more), keys))) });
+    let rest = stream::try_unfold(keys, move |mut keys| {
+        let namespace = namespace.clone();
+        async move {
+            let more = keys.next().await.inspect_err(|error| {
+                // The answer has begun with a 200: all that can be done is to break it off.
+                tracing::warn!(namespace, %error, "A list of keys was broken off.");
+            });
+            Ok(more?.map(|more| (Bytes::from(more), keys)))
+        }
+    });
     let all = futures_util::StreamExt::chain(stream::iter([Ok::<_, crate::store::StoreError>(Bytes::from(answer))]), rest);
     Ok(([(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))], Body::from_stream(all)).into_response())
 }
