@@ -90,8 +90,10 @@ fn collect(value: &Value, key: &str, give: &mut impl FnMut(&str, &Value)) {
 fn stays(key: &str) -> Option<usize> {
     let name = key.rsplit('.').next().unwrap_or(key).trim_end_matches(|c: char| c == ']' || c == '[' || c.is_ascii_digit());
     match name {
-        "host" | "listen" | "username" | "client_id" | "user" | "account_id" | "notify_listen" => Some(OF_HOSTS),
-        "from" | "recipients" | "reply_to" | "allow" => Some(OF_PEOPLE),
+        // A folder, not somebody.
+        "from" if key.trim_start_matches('.').starts_with("files.") => None,
+        "host" | "server_name" | "listen" | "username" | "client_id" | "user" | "account_id" | "notify_listen" => Some(OF_HOSTS),
+        "from" | "recipients" | "reply_to" | "allow" | "owner" | "directory" | "user_id" | "userId" => Some(OF_PEOPLE),
         name if name.ends_with("url") || key.contains("headers.") || key.contains("links.") => Some(OF_ADDRESSES),
         _ => None,
     }
@@ -148,7 +150,14 @@ events = ["*"]
 sinks = ["ops"]
 [sinks.mail]
 type = "email"
-options = { host = "mail.example.com", from = "butler@example.com", recipients = ["someone@example.com"] }
+options = { host = "mail.example.com", server_name = "smtp.example.com", from = "butler@example.com", recipients = ["someone@example.com"], app_owner = { include = [{ directory = "SOMEWHERE", user_id = "SOMEBODY" }] } }
+[[routes]]
+events = ["*"]
+sinks = ["mail"]
+when.owner = "SOMEONE"
+[[files.copy]]
+from = "/data/in"
+to = "/data/out"
 "#;
 
     #[test]
@@ -167,9 +176,21 @@ options = { host = "mail.example.com", from = "butler@example.com", recipients =
     #[test]
     fn strangers_see_the_beginning_of_names() {
         let shown = Config::parse("butler.toml", TEXT, "".into()).unwrap().shown_to_strangers();
-        for whole in ["sense.example.com", "mail.example.com", "butler@example.com", "someone@example.com", "127.0.0.1:8080", "PLANTED"] {
+        for whole in [
+            "sense.example.com",
+            "mail.example.com",
+            "butler@example.com",
+            "someone@example.com",
+            "127.0.0.1:8080",
+            "smtp.example.com",
+            "SOMEWHERE",
+            "SOMEBODY",
+            "SOMEONE",
+            "PLANTED",
+        ] {
             assert!(!shown.text.contains(whole) && !format!("{:?}", shown.values).contains(whole), "{whole}: {}", shown.text);
         }
+        assert!(shown.text.contains("/data/in"), "{}", shown.text);
         assert!(shown.text.contains("host = \"sen**********\"") && shown.text.contains("\"someo**********\""), "{}", shown.text);
     }
 }
