@@ -33,7 +33,7 @@
 //! | `GET /api/openapi.json` | all of this as an OpenAPI document, made from the routes; `GET /api/docs` shows it |
 //!
 //! A request has thirty seconds in all and 16 KiB for its body; those about tasks three minutes and 1 MiB. Those about apps take as long as the site's engine may, and exports and imports of
-//! pairs and runs of schedules as long as they need. A client that sends nothing of a body for twenty seconds is not waited for.
+//! pairs, runs and imports of schedules as long as they need. A client that sends nothing of a body for twenty seconds is not waited for.
 //!
 //! `state` may also be `orphaned`: pending, of a sink that is no longer configured. Whatever fails is answered with a [`Problem`](answers::Problem).
 //!

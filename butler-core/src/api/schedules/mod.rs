@@ -14,6 +14,8 @@
 //! | `POST /api/schedule/enable?id=`, `.../disable?id=` | lets it run or not, now and whenever Butler starts |
 //! | `POST /api/schedule/start?id=`, `.../stop?id=` | lets it run or not, until Butler is started again |
 //! | `POST /api/schedule/run?id=` | runs it now, and tells what became of that ([`RunOutcome`](crate::store::RunOutcome)) |
+//! | `GET /api/schedules/export` | all as a schedule file of the original (`application/yaml`) |
+//! | `POST /api/schedules/import?time_zone=&original_zone=&replace=&dry_run=` | makes those of such a file (`application/yaml`), once ([`ImportReport`](crate::schedule::yaml::ImportReport)) |
 //!
 //! What stands in the configuration can be started, stopped and run, but is changed there. A run lasts as long as it is tried to start the tasks; it goes on if nobody waits for it any more.
 
@@ -24,6 +26,7 @@ mod shown;
 #[cfg(test)]
 #[cfg(feature = "testkit")]
 mod tests;
+mod transfer;
 
 use std::time::Duration;
 
@@ -48,7 +51,7 @@ use crate::store::ScheduleRun;
 pub use new::NewSchedule;
 pub use shown::{NextRuns, ShownSchedule};
 
-/// How long a request may take, but for a run.
+/// How long a request may take, but for a run and an import.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// So many times are told at once at most.
 const MOST_TIMES: usize = 1000;
@@ -56,10 +59,15 @@ const MOST_TIMES: usize = 1000;
 const LONGEST_PAGE: usize = 1000;
 
 pub(super) fn routes() -> OpenApiRouter<ApiState> {
-    let see = OpenApiRouter::new().routes(routes!(list)).routes(routes!(show)).routes(routes!(next)).routes(routes!(history));
+    let see = OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(show))
+        .routes(routes!(next))
+        .routes(routes!(history))
+        .merge(transfer::see_routes());
     let see = behind(require_any(&[Scope::Read, Scope::Schedules]), see);
     let change = behind(require(Scope::Schedules), change::routes());
-    let run = behind(require(Scope::Schedules), change::run_routes());
+    let run = behind(require(Scope::Schedules), change::run_routes().merge(transfer::change_routes()));
     see.merge(change).route_layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT)).merge(run)
 }
 

@@ -183,3 +183,57 @@ async fn without_schedules_there_are_none() {
     let none = Served::with(ApiServices::default()).await;
     is_refused(&none.ask("GET /api/schedules").await, 404, "put together without schedules");
 }
+
+const FILE: &str = "butlerSchedule:\n  - name: New year\n    cronSchedule: 0 6 1 0 *\n    timezone: America/New_York\n    \
+    qlikSenseTaskId: e959f40a-67be-4a5b-ae83-a292f96ba078\n    startupState: started\n    id: a\n    owner: Anna\n  \
+    - { name: Broken, cronSchedule: 0 0 1 12 *, id: b }\n";
+
+async fn import(served: &Served, query: &str, file: &str) -> Value {
+    let reply = served.send(&format!("POST /api/schedules/import?{query}"), "content-type: application/yaml", file).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    reply.value()
+}
+
+#[tokio::test]
+async fn a_file_is_imported_once_and_exported() {
+    let served = serve().await;
+    let told = async |query: &str, file: &str| {
+        let report = import(&served, query, file).await;
+        let fates: Vec<_> = report["schedules"].as_array().unwrap().iter().map(|one| one["fate"].as_str().unwrap().to_owned()).collect();
+        fates.join(" ")
+    };
+    let tried = import(&served, "original_zone=Europe/Stockholm&dry_run=true", FILE).await;
+    let remarks: Vec<_> =
+        tried["schedules"][0]["remarks"].as_array().unwrap().iter().map(|one| (one["line"].clone(), one["level"].clone())).collect();
+    assert_eq!(remarks, [(json!(3), json!("note")), (json!(4), json!("warning"))], "{tried}");
+    assert_eq!((&tried["added"], &tried["refused"], &tried["dry_run"]), (&json!(1), &json!(1), &json!(true)));
+    assert_eq!(served.ask("GET /api/schedule?id=a").await.status, 404);
+
+    assert_eq!(told("original_zone=UTC&time_zone=local", FILE).await, "added refused");
+    assert_eq!(told("original_zone=UTC&time_zone=local", FILE).await, "unchanged refused");
+    let made = served.ask("GET /api/schedule?id=a").await.value();
+    assert_eq!((&made["when"], &made["timezone"], &made["next"]), (&json!("0 6 1 1 *"), &json!("UTC"), &json!("2027-01-01T06:00:00Z")));
+    assert_eq!(told("original_zone=UTC", FILE).await, "kept refused");
+    assert_eq!(told("original_zone=UTC&replace=true", FILE).await, "replaced refused");
+    assert_eq!(served.ask("GET /api/schedule?id=a").await.value()["timezone"], "America/New_York");
+
+    let exported = served.ask("GET /api/schedules/export").await;
+    assert_eq!((exported.status, exported.header("content-type")), (200, "application/yaml"));
+    assert!(exported.body.contains("0 6 1 0 *") && exported.body.contains("owner: Anna"), "{}", exported.body);
+    // The one of the configuration is as it is there.
+    assert_eq!(told("original_zone=UTC&replace=true", &exported.body).await, "refused unchanged");
+    assert_eq!(told("original_zone=UTC", &exported.body).await, "kept unchanged");
+}
+
+#[tokio::test]
+async fn what_is_no_file_is_refused() {
+    let served = serve().await;
+    let send = async |query: &str, declared: &str, file: &str| {
+        served.send(&format!("POST /api/schedules/import?{query}"), &format!("content-type: {declared}"), file).await
+    };
+    is_refused(&send("", "text/plain", FILE).await, 415, "has to be YAML");
+    is_refused(&send("", "application/yaml", "a: [").await, 400, "line ");
+    is_refused(&send("", "application/yaml", "a: 1").await, 400, "there is no list `butlerSchedule`");
+    is_refused(&send("original_zone=Mars", "application/yaml", FILE).await, 400, "there is no time zone `Mars`");
+    is_refused(&send("time_zone=utc", "application/yaml", FILE).await, 400, "the query can't be read");
+}
