@@ -1,6 +1,7 @@
 //! The arguments; their comments are the help.
 
 mod kv;
+mod schedules;
 mod send;
 mod silences;
 mod token;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use kv::{Kv, KvWhat, Pair, Set};
+pub(crate) use schedules::{AddSchedule, Import, Next, Schedules, SchedulesWhat};
 pub(crate) use send::{Send, SendTask, SendTo, SendWhat};
 pub(crate) use silences::{AddSilence, Silences, SilencesWhat};
 pub(crate) use token::{Token, TokenWhat};
@@ -68,6 +70,8 @@ pub(crate) enum Command {
     Deliveries(Deliveries),
     /// Lists the tasks of Qlik Sense and starts them, through a running Butler.
     Tasks(Tasks),
+    /// Shows, makes, changes and runs schedules: what is done at which times.
+    Schedules(Schedules),
     /// Lists, makes and ends silences: for a while, nobody is told of what is known already.
     Silences(Silences),
     /// Reads and changes the pairs that load scripts keep in a running Butler.

@@ -64,6 +64,7 @@ impl Program {
             Command::Events(events) => on_runtime(commands::events::run(&global, &events)),
             Command::Deliveries(deliveries) => on_runtime(commands::deliveries::run(&global, &deliveries)),
             Command::Tasks(tasks) => on_runtime(commands::tasks::run(&global, &tasks)),
+            Command::Schedules(schedules) => on_runtime(commands::schedules::run(&global, &schedules)),
             Command::Silences(silences) => on_runtime(commands::silences::run(&global, &silences)),
             Command::Kv(kv) => on_runtime(commands::kv::run(&global, &kv)),
             Command::Status(status) => on_runtime(commands::status::run(&global, &status)),

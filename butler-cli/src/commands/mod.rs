@@ -10,6 +10,7 @@ pub(crate) mod healthcheck;
 pub(crate) mod init;
 pub(crate) mod kv;
 pub(crate) mod render;
+pub(crate) mod schedules;
 pub(crate) mod send;
 pub(crate) mod serve;
 pub(crate) mod silences;

@@ -66,6 +66,7 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
         .merge(super::about::routes())
         .merge(super::kv::routes())
         .merge(super::metrics::routes())
+        .merge(super::schedules::routes())
         .merge(super::silences::routes())
         .merge(super::stream::routes())
         .merge(super::tokens::routes());

@@ -21,13 +21,14 @@ const ABOUT: &str = "What Butler heard, what became of it, and what can be done 
     [/documentation](/documentation).\n\nWhatever is not carried out is answered with a `Problem`: what is wrong, and what to do about it if that is not plain.";
 
 /// What the tags mean, in the order in which they are shown.
-const TAGS: [(&str, &str); 9] = [
+const TAGS: [(&str, &str); 10] = [
     ("Health", "How Butler stands."),
     ("Events", "What was heard."),
     ("Deliveries", "What went out, or is to go out."),
     ("Silences", "What nobody is told of for a while."),
     ("Pairs", "What load scripts keep."),
     ("Tasks", "Tasks of Qlik Sense, and starting them."),
+    ("Schedules", "What is done at which times."),
     ("Apps", "Apps of Qlik Sense: what is in them, and reloading them."),
     ("Tokens", "Who may do what without being on this machine."),
     ("Documentation", "This description."),

@@ -28,11 +28,12 @@
 //! | `GET /api/tokens` | the tokens, without what is secret about them ([`ListedToken`](answers::ListedToken)) |
 //! | `POST /api/tokens` | makes a token: [`NewToken`](answers::NewToken) in, [`MadeToken`](answers::MadeToken) out, the only time that it is shown |
 //! | `DELETE /api/tokens/NAME` | revokes a token |
+//! | `/api/schedules`, `/api/schedule/...` | what is done at which times: see [`schedules`] |
 //! | `/api/kv/...` | the pairs that load scripts keep: see [`kv`] |
 //! | `GET /api/openapi.json` | all of this as an OpenAPI document, made from the routes; `GET /api/docs` shows it |
 //!
 //! A request has thirty seconds in all and 16 KiB for its body; those about tasks three minutes and 1 MiB. Those about apps take as long as the site's engine may, and exports and imports of
-//! pairs as long as they need. A client that sends nothing of a body for twenty seconds is not waited for.
+//! pairs, runs and imports of schedules as long as they need. A client that sends nothing of a body for twenty seconds is not waited for.
 //!
 //! `state` may also be `orphaned`: pending, of a sink that is no longer configured. Whatever fails is answered with a [`Problem`](answers::Problem).
 //!
@@ -53,7 +54,7 @@
 //! | `kv:read`, `kv:write` | seeing and changing pairs; a start of tasks that brings pairs along takes `kv:write` as well |
 //! | `files:write` | working with files |
 //! | `messages` | sending messages on |
-//! | `schedules` | nothing yet |
+//! | `schedules` | seeing, changing and running schedules |
 //! | `admin` | everything |
 //!
 //! Tasks that follow a reload are subject to `[tasks.start_filter]`, but not those of a reload over `/v4`, where no filter was ever asked for them. Who is not known is answered `401`, who may not do it `403`. Everybody may ask whether the program lives (`/healthz`) and is ready (`/readyz`), but not why it is not. What describes the API
@@ -112,6 +113,7 @@ mod log;
 mod metrics;
 mod page;
 mod problem;
+pub mod schedules;
 mod server;
 mod silences;
 mod state;

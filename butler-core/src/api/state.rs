@@ -12,6 +12,7 @@ use crate::kv::{KeyValues, KvSettings};
 use crate::pipeline::{Health, Plan, SilenceDesk};
 #[cfg(feature = "qlik")]
 use crate::qlik::{engine::Apps, start::Starter};
+use crate::schedule::Schedules;
 #[cfg(feature = "mqtt")]
 use crate::source::mqtt_in::MqttPublisher;
 use crate::source::{IntakeCounters, Stop};
@@ -56,6 +57,8 @@ pub struct ApiServices {
     pub stop: Stop,
     /// Makes and ends silences.
     pub silences: Option<Arc<SilenceDesk>>,
+    /// Shows, changes and runs schedules.
+    pub schedules: Option<Schedules>,
     /// Which endpoints of `/v4` there are.
     pub endpoints: EndpointsConfig,
     /// How many requests to `/v4` each address may send a minute; 0 for as many as it likes.

@@ -439,6 +439,7 @@ impl Builder {
                 config: Some(config),
                 stop: stop.clone(),
                 silences: Some(Arc::clone(&desk)),
+                schedules: Some(schedules.clone()),
                 endpoints: settings.endpoints,
                 rate_limit: settings.rate_limit,
                 kv,

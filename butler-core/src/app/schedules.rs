@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::StartError;
+#[cfg(feature = "qlik")]
 use super::parts::Clients;
 use crate::clock::Clock;
 use crate::schedule::{Action, SchedulerParts, SchedulerSettings, Schedules};

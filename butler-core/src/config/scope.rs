@@ -29,7 +29,7 @@ pub enum Scope {
     /// Copy, move, delete and create files and directories below the approved ones.
     #[serde(rename = "files:write")]
     FilesWrite,
-    /// See and change schedules. There are none yet, so it opens nothing.
+    /// See, change and run schedules.
     #[serde(rename = "schedules")]
     Schedules,
     /// Send messages on: Slack, MQTT, New Relic.

@@ -40,6 +40,8 @@ mod timetable;
 mod watermark;
 mod when;
 mod window;
+#[cfg(feature = "api")]
+pub mod yaml;
 mod zoned;
 
 pub use action::{Action, ActionContext, ActionError, ActionReport};

@@ -30,6 +30,7 @@ mod qrs;
 mod qrs_trouble;
 mod reconcile;
 mod restarts;
+mod schedules;
 mod schedules_crash;
 mod scripts;
 mod secrets;
