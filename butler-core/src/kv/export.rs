@@ -55,7 +55,7 @@ impl KeyValues {
         let namespaces = match namespace {
             None => self.store.namespaces().await?.into(),
             Some(namespace) => {
-                self.store.list(namespace, "", 0, 0).await?.ok_or_else(|| no_namespace(namespace))?;
+                self.store.list(namespace, "", 0, 0, usize::MAX).await?.ok_or_else(|| no_namespace(namespace))?;
                 VecDeque::from([namespace.to_owned()])
             }
         };

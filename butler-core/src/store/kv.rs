@@ -11,7 +11,8 @@ use super::StoreError;
 /// # Contract
 /// * A namespace begins with the first pair that is stored in it, and stays when its pairs are deleted or expire: it ends when it is dropped. What stores nothing makes none.
 /// * `namespaces` gives them in the order in which they began; one that was dropped and begins again comes last.
-/// * `list` gives pairs in the order in which their keys were first put, those whose place is after `after` and no more than `max`. Putting a key again leaves it in its
+/// * `list` gives pairs in the order in which their keys were first put, those whose place is after `after`, no more than `max`, and none after the
+///   one with which their keys and values have `bytes` bytes or more. Putting a key again leaves it in its
 ///   place; deleted and put again it comes last. So whoever goes on after the place of the last pair of a page sees every pair that is there all the while, once.
 /// * `get`, `list` and `delete` tell a namespace that there is not from one that has no such pair.
 /// * Expiry is exact to the microsecond: the moment `expires` is the last at which a pair is there. A pair whose time has passed is never given again, whether it was
@@ -31,7 +32,7 @@ pub trait KvStore: std::fmt::Debug + Send + Sync + 'static {
     async fn namespaces(&self) -> Result<Vec<String>, StoreError>;
 
     /// Pairs of a namespace whose keys start with `prefix`; `None` if there is no such namespace. Places begin above zero.
-    async fn list(&self, namespace: &str, prefix: &str, after: u64, max: usize) -> Result<Option<Vec<KvEntry>>, StoreError>;
+    async fn list(&self, namespace: &str, prefix: &str, after: u64, max: usize, bytes: usize) -> Result<Option<Vec<KvEntry>>, StoreError>;
 
     /// One pair.
     async fn get(&self, namespace: &str, key: &str) -> Result<Lookup, StoreError>;

@@ -184,8 +184,8 @@ impl KvStore for FaultyStore {
         self.inner.namespaces().await
     }
 
-    async fn list(&self, namespace: &str, prefix: &str, after: u64, max: usize) -> Result<Option<Vec<KvEntry>>> {
-        self.inner.list(namespace, prefix, after, max).await
+    async fn list(&self, namespace: &str, prefix: &str, after: u64, max: usize, bytes: usize) -> Result<Option<Vec<KvEntry>>> {
+        self.inner.list(namespace, prefix, after, max, bytes).await
     }
 
     async fn get(&self, namespace: &str, key: &str) -> Result<Lookup> {

@@ -262,7 +262,7 @@ async fn pairs_are_stored_before_and_once() {
     let world = World::new(None).await;
     let pairs = vec![pair("a", "1", None), pair("b", "", Some(1500)), pair("c", "3", Some(0))];
     world.start(StartRequest { pairs, ..StartRequest::task(SALES.to_string()) }).await;
-    let stored = world.pairs.list("etl", "", 0, 10).await.unwrap().unwrap();
+    let stored = world.pairs.list("etl", "", 0, 10, usize::MAX).await.unwrap().unwrap();
     let expires = Some(world.clock.now() + SignedDuration::from_millis(1500));
     let shown: Vec<_> = stored.iter().map(|entry| (entry.key.as_str(), entry.value.as_str(), entry.version, entry.expires)).collect();
     // Versions count the puts of a store.

@@ -37,17 +37,17 @@ impl Namespace {
         self.pairs.get(self.places.get(key)?).filter(|pair| is_live(pair.expires, now))
     }
 
-    fn list(&self, prefix: &str, after: u64, max: usize, now: Timestamp) -> Vec<KvEntry> {
+    fn list(&self, prefix: &str, after: u64, max: usize, bytes: usize, now: Timestamp) -> Vec<KvEntry> {
         let live = |pair: &&KvEntry| is_live(pair.expires, now);
         let from = (Bound::Excluded(after), Bound::Unbounded);
         if prefix.is_empty() {
-            return self.pairs.range(from).map(|(_, pair)| pair).filter(live).take(max).cloned().collect();
+            return self.pairs.range(from).map(|(_, pair)| pair).filter(live).take(max).take_while(until_heavy(bytes)).cloned().collect();
         }
         let end = end_of_prefix(prefix);
         let keys = (Bound::Included(prefix), end.as_deref().map_or(Bound::Unbounded, Bound::Excluded));
         let mut places: Vec<u64> = self.places.range::<str, _>(keys).map(|(_, place)| *place).filter(|place| *place > after).collect();
         places.sort_unstable();
-        places.iter().filter_map(|place| self.pairs.get(place)).filter(live).take(max).cloned().collect()
+        places.iter().filter_map(|place| self.pairs.get(place)).filter(live).take(max).take_while(until_heavy(bytes)).cloned().collect()
     }
 
     fn put(&mut self, pair: KvEntry) {
@@ -79,6 +79,16 @@ impl Namespace {
     }
 }
 
+/// Goes on until there are so many bytes.
+fn until_heavy(bytes: usize) -> impl FnMut(&&KvEntry) -> bool {
+    let mut taken = 0;
+    move |pair| {
+        let goes_on = taken < bytes;
+        taken += pair.key.len() + pair.value.len();
+        goes_on
+    }
+}
+
 fn room_of(pair: &KvEntry) -> u64 {
     room(pair.key.len(), pair.value.len() as u64)
 }
@@ -90,8 +100,8 @@ impl Pairs {
         all.into_iter().map(|(name, _)| name.clone()).collect()
     }
 
-    pub(super) fn list(&self, namespace: &str, prefix: &str, after: u64, max: usize, now: Timestamp) -> Option<Vec<KvEntry>> {
-        Some(self.namespaces.get(namespace)?.list(prefix, after, max, now))
+    pub(super) fn list(&self, namespace: &str, prefix: &str, after: u64, max: usize, bytes: usize, now: Timestamp) -> Option<Vec<KvEntry>> {
+        Some(self.namespaces.get(namespace)?.list(prefix, after, max, bytes, now))
     }
 
     pub(super) fn get(&self, namespace: &str, key: &str, now: Timestamp) -> Lookup {

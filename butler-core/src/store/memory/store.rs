@@ -168,8 +168,8 @@ impl KvStore for MemoryStore {
         Ok(lock(&self.pairs).namespaces())
     }
 
-    async fn list(&self, namespace: &str, prefix: &str, after: u64, max: usize) -> Result<Option<Vec<KvEntry>>> {
-        Ok(lock(&self.pairs).list(namespace, prefix, after, max, self.now()))
+    async fn list(&self, namespace: &str, prefix: &str, after: u64, max: usize, bytes: usize) -> Result<Option<Vec<KvEntry>>> {
+        Ok(lock(&self.pairs).list(namespace, prefix, after, max, bytes, self.now()))
     }
 
     async fn get(&self, namespace: &str, key: &str) -> Result<Lookup> {

@@ -49,6 +49,7 @@ pub(super) fn list(
     prefix: &str,
     after: u64,
     max: usize,
+    bytes: usize,
     now: Timestamp,
 ) -> Result<Option<Vec<KvEntry>>> {
     let Some(number) = number_of(connection, namespace)? else { return Ok(None) };
@@ -60,8 +61,16 @@ pub(super) fn list(
     let (after, max) = (i64::try_from(after).unwrap_or(i64::MAX), i64::try_from(max).unwrap_or(i64::MAX));
     let mut statement = connection.prepare_cached(sql).map_err(|e| failed(&e))?;
     let values = params![number, after, prefix, end, newest_expired(now), max];
-    let rows = statement.query_map(values, read_pair).map_err(|e| failed(&e))?;
-    rows.collect::<rusqlite::Result<_>>().map(Some).map_err(|e| failed(&e))
+    let (mut page, mut taken) = (Vec::new(), 0);
+    for pair in statement.query_map(values, read_pair).map_err(|e| failed(&e))? {
+        let pair = pair.map_err(|e| failed(&e))?;
+        taken += pair.key.len() + pair.value.len();
+        page.push(pair);
+        if taken >= bytes {
+            break;
+        }
+    }
+    Ok(Some(page))
 }
 
 fn are_few(connection: &Connection, number: i64, prefix: &str, end: &str) -> Result<bool> {

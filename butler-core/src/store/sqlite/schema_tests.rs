@@ -126,7 +126,7 @@ async fn pairs_of_format_1_are_brought_along() {
 
     let store = open(&path).unwrap();
     assert_eq!(store.namespaces().await.unwrap(), ["b", "a"]);
-    let pairs = store.list("b", "", 0, 10).await.unwrap().unwrap();
+    let pairs = store.list("b", "", 0, 10, usize::MAX).await.unwrap().unwrap();
     let shown: Vec<_> = pairs.iter().map(|pair| (pair.key.as_str(), pair.value.as_str(), pair.version, pair.place)).collect();
     assert_eq!(shown, [("x", "1", 1, 1), ("b", "4", 4, 4)]);
     assert_eq!(store.get("a", "x").await.unwrap().pair().unwrap().version, 5);

@@ -216,9 +216,9 @@ impl KvStore for SqliteStore {
         self.readers.call(pairs::namespaces).await
     }
 
-    async fn list(&self, namespace: &str, prefix: &str, after: u64, max: usize) -> Result<Option<Vec<KvEntry>>> {
+    async fn list(&self, namespace: &str, prefix: &str, after: u64, max: usize, bytes: usize) -> Result<Option<Vec<KvEntry>>> {
         let (namespace, prefix, now) = (namespace.to_owned(), prefix.to_owned(), self.now());
-        self.readers.call(move |connection| pairs::list(connection, &namespace, &prefix, after, max, now)).await
+        self.readers.call(move |connection| pairs::list(connection, &namespace, &prefix, after, max, bytes, now)).await
     }
 
     async fn get(&self, namespace: &str, key: &str) -> Result<Lookup> {

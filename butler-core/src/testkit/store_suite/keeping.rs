@@ -251,7 +251,7 @@ pub async fn pruning_removes_pairs_that_expired<H: StoreHarness>() {
     // They are gone, and not only past their time.
     desk.harness().clock().jump(jiff::SignedDuration::from_secs(-1));
     let keys = async |namespace| {
-        let pairs = ok(pairs.list(namespace, "", 0, ALL).await);
+        let pairs = ok(pairs.list(namespace, "", 0, ALL, usize::MAX).await);
         pairs.map(|pairs| pairs.into_iter().map(|pair| pair.key).collect::<Vec<_>>())
     };
     assert_eq!(keys("ns").await.unwrap_or_default(), ["b", "c"]);

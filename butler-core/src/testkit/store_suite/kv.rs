@@ -37,7 +37,7 @@ impl<H: StoreHarness> Shelf<H> {
     }
 
     async fn list(&self, prefix: &str, after: u64, max: usize) -> Vec<KvEntry> {
-        ok(self.pairs().list("ns", prefix, after, max).await).unwrap_or_else(|| panic!("there is no namespace"))
+        ok(self.pairs().list("ns", prefix, after, max, usize::MAX).await).unwrap_or_else(|| panic!("there is no namespace"))
     }
 
     async fn keys(&self, prefix: &str, after: u64, max: usize) -> Vec<String> {
@@ -75,7 +75,7 @@ pub async fn pairs_come_back_as_they_were_put<H: StoreHarness>() {
     for (place, text) in texts.iter().enumerate() {
         let pair = ok(shelf.pairs().get(text, text).await).pair().unwrap_or_else(|| panic!("{text:?} is gone"));
         assert_eq!((pair.key.as_str(), pair.value.as_str()), (*text, texts[texts.len() - 1 - place]));
-        assert_eq!(ok(shelf.pairs().list(text, "", 0, ALL).await), Some(vec![pair]));
+        assert_eq!(ok(shelf.pairs().list(text, "", 0, ALL, usize::MAX).await), Some(vec![pair]));
         assert_eq!(ok(shelf.pairs().get(text, "other").await), Lookup::NoKey);
     }
     let long = "x".repeat(1 << 20);
@@ -97,14 +97,14 @@ pub async fn a_namespace_begins_with_a_pair_and_ends_when_it_is_dropped<H: Store
     assert_eq!(ok(pairs.delete("b", "key", If::Any).await), DeleteOutcome::Deleted);
     assert_eq!(namespaces().await, ["b", "a", "B"]);
     for empty in ["a", "b"] {
-        assert_eq!(ok(pairs.list(empty, "", 0, ALL).await), Some(Vec::new()));
+        assert_eq!(ok(pairs.list(empty, "", 0, ALL, usize::MAX).await), Some(Vec::new()));
         assert!(ok(pairs.drop_namespace(empty).await) && !ok(pairs.drop_namespace(empty).await));
     }
     assert_eq!(namespaces().await, ["B"]);
     stored(ok(pairs.put("a", "other", "value", None, If::Any, None).await));
     assert_eq!(namespaces().await, ["B", "a"]);
     assert_eq!(ok(pairs.get("a", "key").await), Lookup::NoKey);
-    assert_eq!(ok(pairs.list("a", "", 0, ALL).await).unwrap_or_default().len(), 1);
+    assert_eq!(ok(pairs.list("a", "", 0, ALL, usize::MAX).await).unwrap_or_default().len(), 1);
 }
 
 /// What there is not is told apart: the namespace, or the key in it.
@@ -113,7 +113,7 @@ pub async fn no_namespace_is_not_no_key<H: StoreHarness>() {
     let pairs = shelf.pairs();
     assert_eq!(ok(pairs.get("ns", "key").await), Lookup::NoNamespace);
     assert_eq!(ok(pairs.delete("ns", "key", If::Any).await), DeleteOutcome::NoNamespace);
-    assert_eq!(ok(pairs.list("ns", "", 0, ALL).await), None);
+    assert_eq!(ok(pairs.list("ns", "", 0, ALL, usize::MAX).await), None);
     assert!(!ok(pairs.drop_namespace("ns").await));
     // What stores nothing makes no namespace.
     assert_eq!(ok(pairs.put("ns", "key", "value", None, If::Version(1), None).await), PutOutcome::Conflict(None));
@@ -279,7 +279,7 @@ pub async fn removed_pairs_are_gone<H: StoreHarness>() {
     assert_eq!(ok(pairs.delete("ns", "a", If::Version(version)).await), DeleteOutcome::Deleted);
     assert_eq!(shelf.all().await, ["c"]);
     assert!(ok(pairs.drop_namespace("ns").await) && !ok(pairs.drop_namespace("ns").await));
-    assert_eq!(ok(pairs.list("other", "", 0, ALL).await).map(|pairs| pairs.len()), Some(1));
+    assert_eq!(ok(pairs.list("other", "", 0, ALL, usize::MAX).await).map(|pairs| pairs.len()), Some(1));
 }
 
 /// Each adds to what the one before left, and none is lost.
@@ -357,4 +357,25 @@ pub(crate) async fn pairs_keep_to_their_room(pairs: &dyn KvStore, clock: &crate:
     stored(put("b", "passing", 780).await);
     assert!(ok(pairs.drop_namespace("b").await));
     stored(put("a", "long", 790).await);
+}
+
+/// Long pairs are given a few at a time, however many are asked for, and whatever stood before them.
+pub async fn a_page_ends_when_it_is_heavy<H: StoreHarness>() {
+    let shelf = Shelf::<H>::start().await;
+    for number in 0..3 {
+        shelf.put(&format!("a{number}"), "").await;
+    }
+    for number in 0..4 {
+        shelf.put(&format!("b{number}"), &"x".repeat(1000)).await;
+    }
+    let page = async |prefix: &str, after, bytes| {
+        let page = ok(shelf.pairs().list("ns", prefix, after, ALL, bytes).await).unwrap_or_default();
+        (page.iter().map(|pair| pair.key.clone()).collect::<Vec<_>>(), page.last().map_or(0, |pair| pair.place))
+    };
+    let (keys, place) = page("", 0, 1500).await;
+    assert_eq!(keys, ["a0", "a1", "a2", "b0", "b1"]);
+    assert_eq!(page("", place, 1).await.0, ["b2"]);
+    assert_eq!(page("b", 0, 1002).await.0, ["b0"], "one that has just as many is the last");
+    assert_eq!(page("b", 0, 1003).await.0, ["b0", "b1"]);
+    assert_eq!(page("b", place, usize::MAX).await.0, ["b2", "b3"]);
 }

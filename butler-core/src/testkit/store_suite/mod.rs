@@ -95,7 +95,7 @@ macro_rules! store_suite {
                 what_was_given_up_can_be_revived, a_pending_delivery_can_be_discarded, deliveries_of_a_renamed_sink_are_adopted,
                 what_is_too_old_is_given_up, old_events_go_when_all_is_settled, dead_letters_are_kept_longer,
                 pruning_works_in_slices, keys_go_with_their_event, pruning_removes_pairs_that_expired,
-                settled_events_go_before_open_ones_and_metrics_before_alerts, what_overflows_stays_on_record, no_event_pays_for_pairs,
+                settled_events_go_before_open_ones_and_metrics_before_alerts, a_page_ends_when_it_is_heavy, what_overflows_stays_on_record, no_event_pays_for_pairs,
                 what_is_leased_does_not_overflow,
                 // events, deliveries, story, stats
                 events_are_listed_newest_first, events_are_listed_by_what_they_are, a_page_goes_on_where_its_event_was,

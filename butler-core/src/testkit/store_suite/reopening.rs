@@ -180,13 +180,13 @@ pub async fn pairs_are_there_after_a_crash<H: StoreHarness>() {
     ok(store.delete("ns", "c", If::Any).await);
     ok(store.put("empty", "a", "value", None, If::Any, None).await);
     ok(store.delete("empty", "a", If::Any).await);
-    let before = ok(store.list("ns", "", 0, 10).await).unwrap_or_default();
+    let before = ok(store.list("ns", "", 0, 10, usize::MAX).await).unwrap_or_default();
     drop(store);
     let Some(desk) = desk.reopen().await else { return };
     let store = desk.harness().store();
     let pairs: &dyn KvStore = &*store;
     assert_eq!(ok(pairs.namespaces().await), ["ns", "empty"]);
-    assert_eq!(ok(pairs.list("ns", "", 0, 10).await).as_deref(), Some(&before[..]));
+    assert_eq!(ok(pairs.list("ns", "", 0, 10, usize::MAX).await).as_deref(), Some(&before[..]));
     assert_eq!(
         before.iter().map(|pair| (pair.key.as_str(), pair.value.as_str())).collect::<Vec<_>>(),
         [("b", "new value"), ("a", "value")]

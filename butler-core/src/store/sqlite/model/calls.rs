@@ -185,9 +185,10 @@ impl<H: StoreHarness> Pair<H> {
             Op::List { ns, prefix, after, max } => {
                 let (ns, prefix) = (name("ns", *ns), if *prefix { "key1" } else { "" });
                 // After the place of one of those there are, or of one that was there.
-                let all = self.ask(none, async |store, ()| store.list(&ns, "", 0, usize::MAX).await).await?.0.unwrap_or_default();
+                let all =
+                    self.ask(none, async |store, ()| store.list(&ns, "", 0, usize::MAX, usize::MAX).await).await?.0.unwrap_or_default();
                 let after = after.and_then(|after| all.get(usize::from(after))).map_or(0, |pair| pair.place);
-                self.ask(none, async |store, ()| store.list(&ns, prefix, after, *max).await).await?;
+                self.ask(none, async |store, ()| store.list(&ns, prefix, after, *max, usize::MAX).await).await?;
             }
             other => unreachable!("{other:?}"),
         }

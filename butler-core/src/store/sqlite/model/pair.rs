@@ -139,7 +139,7 @@ impl<H: StoreHarness> Pair<H> {
         let stats = async |store: Arc<dyn Store>, ()| Ok(JournalStats { bytes: 0, ..store.stats().await? });
         self.ask(none, stats).await?;
         for namespace in self.ask(none, async |store, ()| store.namespaces().await).await?.0 {
-            self.ask(none, async |store, ()| store.list(&namespace, "", 0, MAX).await).await?;
+            self.ask(none, async |store, ()| store.list(&namespace, "", 0, MAX, usize::MAX).await).await?;
         }
         for schedule in self.ask(none, async |store, ()| store.schedules().await).await?.0 {
             self.ask(none, async |store, ()| store.runs(&schedule.id, MAX).await).await?;
