@@ -178,9 +178,19 @@ impl Schedules {
     /// # Errors
     /// [`ScheduleError`]; the old one goes on then.
     pub async fn replace(&self, schedule: Schedule) -> Result<Arc<Schedule>, ScheduleError> {
+        self.edit(&schedule.id.clone(), move |_| schedule).await
+    }
+
+    /// Makes something else of one, with no other change in between. It keeps its id and when it was made; what it says of its state then counts at once.
+    ///
+    /// # Errors
+    /// [`ScheduleError`]; the old one goes on then.
+    pub async fn edit(&self, id: &str, edit: impl FnOnce(Schedule) -> Schedule + Send + 'static) -> Result<Arc<Schedule>, ScheduleError> {
+        let id = id.to_owned();
         self.change(move |inner| async move {
-            let old = inner.own(&schedule.id)?;
-            let schedule = Schedule { created: old.created.clone(), origin: Origin::Api, ..schedule };
+            let old = inner.own(&id)?;
+            let schedule = edit(Schedule::clone(&old));
+            let schedule = Schedule { id, created: old.created.clone(), origin: Origin::Api, ..schedule };
             inner.check(&schedule)?;
             inner.put(schedule).await
         })

@@ -69,6 +69,23 @@ async fn what_is_changed_counts_at_once() {
 }
 
 #[tokio::test]
+async fn changes_at_the_same_time_are_both_made() {
+    let world = World::at("2026-03-10T12:00:00Z");
+    let schedules = world.open().await;
+    let made = schedules.create(schedule("0 2 * * *")).await.unwrap();
+    let (one, other) = tokio::join!(
+        schedules.edit("s", |old| Schedule { name: "Morning".into(), id: "t".into(), created: None, ..old }),
+        schedules.edit("s", |old| Schedule { when: "0 8 * * *".into(), state: State::Stopped, ..old }),
+    );
+    one.unwrap();
+    other.unwrap();
+    let listed = schedules.get("s").unwrap();
+    let expected = Schedule { name: "Morning".into(), when: "0 8 * * *".into(), state: State::Stopped, ..Schedule::clone(&made) };
+    assert_eq!((&*listed.schedule, listed.next), (&expected, None));
+    assert_eq!(schedules.all().len(), 1);
+}
+
+#[tokio::test]
 async fn what_makes_no_sense_changes_nothing() {
     let world = World::at("2026-03-10T12:00:00Z");
     let process = world.start().await;
