@@ -40,6 +40,8 @@ pub enum StoreFault {
     KeepsPairs,
     /// An occurrence is for everybody.
     SharesOccurrences,
+    /// No schedule can be stored or removed.
+    RefusesSchedules,
     /// State is set under any version.
     IgnoresVersions,
 }
@@ -63,6 +65,13 @@ impl FaultyStore {
     /// Whether this is the one of `every` that is struck.
     fn strikes(&self, every: u64) -> bool {
         (self.count.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(every)
+    }
+
+    fn takes_schedules(&self) -> Result<()> {
+        match self.fault {
+            StoreFault::RefusesSchedules => Err(StoreError::Failed("it takes no schedules".into())),
+            _ => Ok(()),
+        }
     }
 
     fn latest(&self, token: LeaseToken) -> LeaseToken {
@@ -225,10 +234,12 @@ impl ScheduleStore for FaultyStore {
     }
 
     async fn upsert_schedule(&self, schedule: ScheduleRecord) -> Result<()> {
+        self.takes_schedules()?;
         self.inner.upsert_schedule(schedule).await
     }
 
     async fn remove_schedule(&self, id: &str) -> Result<bool> {
+        self.takes_schedules()?;
         self.inner.remove_schedule(id).await
     }
 

@@ -20,7 +20,8 @@ pub(crate) const SETTLES_STALE: usize = 5;
 pub(crate) const KEEPS_PAIRS: usize = 6;
 pub(crate) const SHARES_OCCURRENCES: usize = 7;
 pub(crate) const IGNORES_VERSIONS: usize = 8;
-const FAULTS: [StoreFault; 9] = [
+pub(crate) const REFUSES_SCHEDULES: usize = 9;
+const FAULTS: [StoreFault; 10] = [
     StoreFault::LosesEvents(2),
     StoreFault::LosesDeliveries(1),
     StoreFault::ForgetsFailures(1),
@@ -30,6 +31,7 @@ const FAULTS: [StoreFault; 9] = [
     StoreFault::KeepsPairs,
     StoreFault::SharesOccurrences,
     StoreFault::IgnoresVersions,
+    StoreFault::RefusesSchedules,
 ];
 
 #[async_trait]
@@ -101,6 +103,12 @@ async fn an_expired_pair_is_caught() {
 #[should_panic(expected = "assertion `left == right` failed")]
 async fn an_occurrence_for_two_is_caught() {
     occurrences_claimed_side_by_side_have_one_winner::<Broken<SHARES_OCCURRENCES>>().await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "it takes no schedules")]
+async fn a_refused_schedule_is_caught() {
+    schedules_stand_in_the_order_of_their_storing::<Broken<REFUSES_SCHEDULES>>().await;
 }
 
 #[tokio::test]
