@@ -51,6 +51,7 @@ pub use error::ScheduleError;
 pub use events::{FAILED, MISSED};
 pub use rules::{Missed, Rules};
 pub use scheduler::Scheduler;
+pub(crate) use targets::is_task_id;
 pub use targets::{PropertyTarget, Targets};
 #[cfg(feature = "qlik")]
 pub use tasks::StartTasks;

@@ -32,6 +32,11 @@ pub struct PropertyTarget {
     pub value: String,
 }
 
+/// Whether this is a whole id of a task.
+pub(crate) fn is_task_id(text: &str) -> bool {
+    text.len() == 36 && text.parse::<uuid::Uuid>().is_ok()
+}
+
 impl Targets {
     pub(super) fn is_empty(&self) -> bool {
         *self == Self::default()

@@ -17,10 +17,11 @@ use tokio::runtime::Runtime;
 use self::requests::{Request, any_of};
 use crate::api::ApiServices;
 use crate::api::conformance::{Answered, Document, Strictness};
-use crate::api::v4::testing::{Reply, Served};
+use crate::api::v4::testing::{Reply, Served, scheduler_settings, schedules};
 use crate::clock::Clock;
 use crate::event::{Body, Class, DeliveryId, Kind, NewEvent, Target, TaskEvent, TaskOutcome};
 use crate::pipeline::{NewSilence, SilenceDesk};
+use crate::schedule::Schedule;
 use crate::store::memory::MemoryStore;
 use crate::store::{Journal, NewDelivery, Routing};
 use crate::testkit::TestClock;
@@ -87,9 +88,13 @@ async fn served() -> (Served, Vec<String>) {
         silenced: None,
     };
     store.route(claim.token, Routing { deliveries: vec![delivery], ..Routing::default() }).await.unwrap();
-    let known = vec![id.to_string(), DeliveryId::of(id, &"ops".into(), &Target::only()).to_string(), silence.id];
+    let schedules = schedules(scheduler_settings(), Arc::clone(&store) as _, &clock).await;
+    let schedule = Schedule::new("Nightly", "0 2 * * *").starting("e959f40a-67be-4a5b-ae83-a292f96ba078");
+    let schedule = schedules.create(schedule).await.unwrap().id.clone();
+    let known = vec![id.to_string(), DeliveryId::of(id, &"ops".into(), &Target::only()).to_string(), silence.id, schedule];
     let config = crate::config::Config::from_toml("", "").unwrap();
-    let services = ApiServices { config: Some(config), silences: Some(Arc::new(silences)), ..ApiServices::default() };
+    let services =
+        ApiServices { config: Some(config), silences: Some(Arc::new(silences)), schedules: Some(schedules), ..ApiServices::default() };
     (Served::of(services, store, clock).await, known)
 }
 

@@ -24,7 +24,6 @@ pub(super) fn json_text(text: Bytes) -> Response {
 }
 
 /// JSON that is declared as text: so some endpoints always did, and scripts parse it themselves.
-#[expect(dead_code, reason = "no endpoint needs it yet")]
 pub(super) fn json_as_text(status: StatusCode, body: &impl Serialize) -> Response {
     match serde_json::to_string(body) {
         Ok(body) => text(status, body),

@@ -1,5 +1,5 @@
-//! The document that describes `/v4`: published by the original under the MIT licence, kept as it is so that what was generated from it goes on working, and the source of the
-//! schemas by which requests are read here.
+//! The document that describes `/v4`: published by the original under the MIT licence, kept as it is so that what was generated from it goes on working, with the one operation more
+//! that the original only promised, and the source of the schemas by which requests are read here.
 
 use std::sync::LazyLock;
 

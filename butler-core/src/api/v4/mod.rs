@@ -42,6 +42,10 @@ mod messages_tests;
 #[cfg(feature = "mqtt")]
 mod mqtt;
 mod outgoing;
+mod schedules;
+#[cfg(test)]
+#[cfg(feature = "testkit")]
+mod schedules_tests;
 mod schema;
 #[cfg(feature = "qlik")]
 mod start_task;
@@ -106,6 +110,13 @@ pub(super) fn routes(state: &ApiState, origin: &str) -> Router<ApiState> {
             Endpoint::KeyValueStore => key_values::routes(routes),
             Endpoint::PostNewRelicEvent => messages::new_relic_event(routes),
             Endpoint::PostNewRelicMetric => messages::new_relic_metric(routes),
+            Endpoint::CreateNewSchedule => schedules::create(routes),
+            Endpoint::GetSchedule => schedules::list(routes),
+            Endpoint::GetScheduleStatusAll => schedules::status(routes),
+            Endpoint::UpdateSchedule => schedules::update(routes),
+            Endpoint::DeleteSchedule => schedules::delete(routes),
+            Endpoint::StartSchedule => schedules::start(routes),
+            Endpoint::StopSchedule => schedules::stop(routes),
             #[cfg(feature = "qlik")]
             Endpoint::SenseAppReload => apps::reload(routes),
             #[cfg(feature = "qlik")]
@@ -128,6 +139,13 @@ pub(super) fn routes(state: &ApiState, origin: &str) -> Router<ApiState> {
 fn scopes(endpoint: Endpoint) -> (&'static [Scope], &'static [Scope]) {
     match endpoint {
         Endpoint::KeyValueStore => (Scope::KvRead.alone(), Scope::KvWrite.alone()),
+        Endpoint::CreateNewSchedule
+        | Endpoint::GetSchedule
+        | Endpoint::GetScheduleStatusAll
+        | Endpoint::UpdateSchedule
+        | Endpoint::DeleteSchedule
+        | Endpoint::StartSchedule
+        | Endpoint::StopSchedule => (&[Scope::Read, Scope::Schedules], Scope::Schedules.alone()),
         Endpoint::SenseAppDump => (Scope::AppsDump.alone(), Scope::AppsDump.alone()),
         Endpoint::SenseAppReload | Endpoint::SenseListApps | Endpoint::SenseStartTask => (Scope::Read.alone(), Scope::TasksStart.alone()),
         Endpoint::CreateDir | Endpoint::CreateDirQvd | Endpoint::FileCopy | Endpoint::FileDelete | Endpoint::FileMove => {

@@ -1,9 +1,11 @@
 //! A served API, and requests as they go over the wire.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -12,11 +14,34 @@ use tokio::task::JoinSet;
 use crate::api::{Access, ApiParts, ApiServices, ApiState, Server};
 use crate::config::AccessSettings;
 use crate::pipeline::{Health, Plan};
+use crate::schedule::cron::Months;
+use crate::schedule::{SchedulerParts, SchedulerSettings, Schedules};
 use crate::source::{Intake, Stop};
+use crate::store::Store;
 use crate::store::memory::MemoryStore;
 use crate::testkit::TestClock;
 
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Schedules that are kept in this store, and run by nobody.
+pub(in crate::api) async fn schedules(settings: SchedulerSettings, store: Arc<dyn Store>, clock: &TestClock) -> Schedules {
+    let (intake, _queue) = Intake::channel();
+    let parts = SchedulerParts { store, clock: Arc::new(clock.clone()), intake, tasks: None, actions: BTreeMap::new() };
+    Schedules::open(settings, parts).await.expect("a store that can be read")
+}
+
+/// How they are treated if a test does not care.
+pub(in crate::api) fn scheduler_settings() -> SchedulerSettings {
+    SchedulerSettings {
+        enabled: true,
+        months: Months::FromOne,
+        zone: TimeZone::UTC,
+        catch_up: Duration::from_hours(24),
+        keep: Duration::from_hours(30 * 24),
+        declared: Vec::new(),
+        site: "prod".into(),
+    }
+}
 
 /// A served API in front of a store in memory.
 pub(in crate::api) struct Served {

@@ -10,7 +10,7 @@ use crate::config::load::Config;
 use crate::config::scheduler::{CronMonths, ScheduleConfig};
 use crate::event::SiteName;
 use crate::schedule::cron::Months;
-use crate::schedule::{Origin, Rules, Schedule, ScheduleError, SchedulerSettings, Startup, Targets, time_zone};
+use crate::schedule::{Origin, Rules, Schedule, ScheduleError, SchedulerSettings, Startup, Targets, is_task_id, time_zone};
 
 /// A claim of an occurrence holds longer.
 const LONGEST_RETRY: Duration = Duration::from_hours(1);
@@ -58,7 +58,7 @@ fn declared(config: &Config, id: &str, schedule: &ScheduleConfig, settings: &Sch
         zone(name, issues);
     }
     for (index, task) in tasks.iter().enumerate() {
-        if !is_task(task) {
+        if !is_task_id(task) {
             issues.at_with_help(
                 &format!("tasks[{index}]"),
                 format!("`{task}` is no id of a task"),
@@ -115,10 +115,6 @@ fn zone(name: &str, issues: &mut Issues) -> Option<TimeZone> {
         );
     }
     zone
-}
-
-fn is_task(text: &str) -> bool {
-    text.len() == 36 && text.parse::<uuid::Uuid>().is_ok()
 }
 
 #[cfg(test)]
