@@ -10,7 +10,7 @@
 //! | `PUT /api/schedule?id=` | puts another in its place: [`NewSchedule`] in, without an id |
 //! | `DELETE /api/schedule?id=` | removes it, with its history |
 //! | `GET /api/schedule/next?id=&count=` | when it is due next, or would be if it ran ([`NextRuns`]) |
-//! | `GET /api/schedule/history?id=&max=` | what became of its occurrences, newest first ([`ScheduleRun`](crate::store::ScheduleRun)) |
+//! | `GET /api/schedule/history?id=&max=` | what became of its occurrences, newest first ([`ScheduleRun`]) |
 //! | `POST /api/schedule/enable?id=`, `.../disable?id=` | lets it run or not, now and whenever Butler starts |
 //! | `POST /api/schedule/start?id=`, `.../stop?id=` | lets it run or not, until Butler is started again |
 //! | `POST /api/schedule/run?id=` | runs it now, and tells what became of that ([`RunOutcome`](crate::store::RunOutcome)) |
