@@ -42,7 +42,9 @@ pub(crate) fn text(report: &Report, zone: &TimeZone) -> String {
         text += &format!("routes    {told}; the latest is {latest}\n");
     }
     for (name, source) in &report.health.sources {
-        let how = source.error.clone().unwrap_or_else(|| format!("hears on {}", source.addresses.join(", ")));
+        let fine =
+            || if source.addresses.is_empty() { "is at work".to_owned() } else { format!("hears on {}", source.addresses.join(", ")) };
+        let how = source.error.clone().unwrap_or_else(fine);
         text += &format!("source    {name}: {how}\n");
     }
     for (name, site) in &report.health.sites {

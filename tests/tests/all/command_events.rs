@@ -136,6 +136,7 @@ async fn how_it_stands() {
     intake    4 received, 3 accepted, 0 duplicates, 0 waiting
               1 rejected: unknown_type (no message that Butler knows)
     journal   3 events, 0 to be routed, SIZE
+    source    scheduler: is at work
     source    udp: hears on 127.0.0.1:PORT
     sink      hook: up; 2 delivered, 1 suppressed
     ");

@@ -80,7 +80,7 @@ async fn a_store_of_a_newer_program() {
     drop(connection);
     assert_snapshot!(refused_store(&world, "butler.db").await, @"
     exit code 69
-    butler-cli: the store `FOLDER/butler.db` has format 99, this program knows up to 2. Use the newer program, or move the file away
+    butler-cli: the store `FOLDER/butler.db` has format 99, this program knows up to 3. Use the newer program, or move the file away
     ");
 }
 

@@ -260,7 +260,7 @@ async fn orders_that_make_no_sense_are_refused() {
         said.push(format!("{status} {}", body["error"].as_str().expect("words")));
     }
     assert_snapshot!(said.join("\n"), @r#"
-    400 the body can't be read: unknown field `task`, expected one of `site`, `tasks`, `tags`, `custom_properties`, `all_ids_must_exist`, `pairs` at line 1 column 7
+    400 the body can't be read: unknown field `task`, expected one of `site`, `tasks`, `tags`, `custom_properties`, `all_ids_must_exist`, `skip_running`, `pairs` at line 1 column 7
     400 the body can't be read: invalid type: string "x", expected a sequence at line 1 column 12
     400 there is no site `test` whose repository can be asked; there are: prod
     400 pair 1 has no namespace or no key, so nothing was stored and no task was started
