@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::definition::Schedule;
@@ -36,6 +37,8 @@ pub(super) struct Entry {
 #[derive(Debug)]
 pub(super) struct Due {
     pub(super) schedule: Arc<Schedule>,
+    /// The zone of its times.
+    pub(super) zone: TimeZone,
     /// How much later than its occurrences it does its work.
     pub(super) offset: SignedDuration,
     pub(super) passed: Passed,
@@ -92,12 +95,12 @@ impl Book {
             self.due.remove(&(due, place));
             let Some(entry) = self.by_place.get_mut(&place) else { continue };
             let (Some(first), Some(timetable)) = (entry.next, &entry.timetable) else { continue };
-            let offset = entry.schedule.offset();
+            let (offset, zone) = (entry.schedule.offset(), timetable.zone().clone());
             let passed = Passed::between(timetable, first, now.saturating_sub(offset).unwrap_or(first));
             entry.seen = passed.last();
             entry.next = timetable.next_after(entry.seen);
             let next = entry.due();
-            taken.push(Due { schedule: Arc::clone(&entry.schedule), offset, passed });
+            taken.push(Due { schedule: Arc::clone(&entry.schedule), zone, offset, passed });
             // Never at once again, so that this comes to an end.
             self.due.extend(next.map(|next| (next.max(due), place)));
         }
@@ -120,6 +123,16 @@ impl Entry {
         Some(next.saturating_add(self.schedule.offset()).unwrap_or(next))
     }
 
+    /// Up to when its occurrences were looked at.
+    pub(super) fn seen(&self) -> Timestamp {
+        self.seen
+    }
+
+    /// The zone whose clocks count; none if nobody can tell when it is due.
+    pub(super) fn zone(&self) -> Option<TimeZone> {
+        self.timetable.as_ref().map(|timetable| timetable.zone().clone())
+    }
+
     /// The next occurrence, if it runs.
     pub(super) fn next(&self) -> Option<Timestamp> {
         self.next
@@ -127,6 +140,14 @@ impl Entry {
 }
 
 impl Schedule {
+    /// Whether both run at the same times.
+    pub(super) fn has_times_of(&self, other: &Self) -> bool {
+        let times = |schedule: &Self| {
+            (schedule.state, schedule.when.clone(), schedule.timezone.clone(), schedule.rules.only.clone(), schedule.rules.jitter)
+        };
+        times(self) == times(other)
+    }
+
     /// How much later than its occurrences it does its work: a part of the jitter that stays the same from day to day, so that the times between two runs do as well.
     pub(super) fn offset(&self) -> SignedDuration {
         let jitter = SignedDuration::try_from(self.rules.jitter.0).unwrap_or(SignedDuration::ZERO);

@@ -1,9 +1,8 @@
 //! Every schedule, to see and to change.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use futures_util::future::join_all;
 use jiff::tz::TimeZone;
@@ -12,43 +11,16 @@ use tokio::sync::watch;
 
 use super::action::Action;
 use super::book::{Book, Entry};
-use super::cron::Months;
 use super::definition::{Origin, Schedule, Startup, State};
 use super::error::ScheduleError;
 use super::job::Job;
 use super::lanes::Lanes;
 use super::runner::{Runner, Subject};
-use super::timetable::{Timetable, time_zone};
+use super::settings::SchedulerSettings;
 use super::watermark::Watermark;
-use super::when::When;
 use crate::clock::Clock;
-use crate::event::SiteName;
 use crate::source::Intake;
 use crate::store::{RunOutcome, ScheduleRecord, ScheduleRun, Store, StoreError};
-
-/// The longest id, and the longest name.
-const LONGEST_NAME: usize = 255;
-/// So many schedules are named in the log one by one when Butler starts.
-const NAMED_AT_START: usize = 100;
-
-/// How schedules are treated.
-#[derive(Debug, Clone)]
-pub struct SchedulerSettings {
-    /// Whether there are any: without, none is loaded and none can be made.
-    pub enabled: bool,
-    /// How cron expressions number the months.
-    pub months: Months,
-    /// The zone of schedules that name none, or one that is not known.
-    pub zone: TimeZone,
-    /// What was missed longer ago than this is left alone.
-    pub catch_up: Duration,
-    /// How long the history goes back.
-    pub keep: Duration,
-    /// Those of the configuration.
-    pub declared: Vec<Schedule>,
-    /// The site of the events about them.
-    pub site: SiteName,
-}
 
 /// With what the schedules work.
 #[derive(Debug)]
@@ -272,7 +244,8 @@ impl Schedules {
         inner.enabled()?;
         let schedule = inner.known(id)?;
         let run = async move {
-            let zone = inner.settings.zone_of(&schedule);
+            let known = inner.book().get(&schedule.id).and_then(Entry::zone);
+            let zone = known.unwrap_or_else(|| inner.settings.zone.clone());
             inner.runner.perform(&Subject { schedule, zone }, &Job::Run(inner.now())).await
         };
         tokio::spawn(run).await.ok().flatten().ok_or(ScheduleError::BrokenOff)
@@ -350,185 +323,33 @@ impl Inner {
         }
     }
 
-    /// Stores it, and has it counted from now on.
+    /// Stores it, and has it counted from now on; what is due at this very moment stays due, unless the change is about that.
     async fn put(&self, schedule: Schedule) -> Result<Arc<Schedule>, ScheduleError> {
         self.runner.store.upsert_schedule(record(&schedule)).await?;
         let timetable = self.settings.timetable(&schedule).ok();
         let schedule = Arc::new(schedule);
-        self.book().put(Arc::clone(&schedule), timetable, self.now());
+        let mut book = self.book();
+        let seen = book.get(&schedule.id).filter(|entry| entry.schedule.has_times_of(&schedule)).map(Entry::seen);
+        book.put(Arc::clone(&schedule), timetable, seen.unwrap_or_else(|| self.now()));
+        drop(book);
         Ok(schedule)
-    }
-
-    /// Loads what the store and the configuration have.
-    async fn load(&self, watermark: Option<Timestamp>) -> Result<(), StoreError> {
-        let now = self.now();
-        let catch_up = SignedDuration::try_from(self.settings.catch_up).unwrap_or(SignedDuration::MAX);
-        let earliest = now.saturating_sub(catch_up).unwrap_or(Timestamp::MIN);
-        if let Some(at) = watermark.filter(|at| *at < earliest) {
-            tracing::warn!("What schedules missed between {at:.0} and {earliest:.0} is left alone: that is longer ago than `catch_up`.");
-        }
-        let since = watermark.map_or(now, |at| at.clamp(earliest, now.max(earliest)));
-        let mut declared: HashMap<_, _> = self.settings.declared.iter().map(|schedule| (schedule.id.as_str(), schedule)).collect();
-        let mut patterns = HashMap::new();
-        for ScheduleRecord { id, definition } in self.runner.store.schedules().await? {
-            let stored = match serde_json::from_str::<Schedule>(&definition) {
-                Ok(stored) => stored,
-                Err(error) => {
-                    tracing::error!(id, %error, "A schedule of the store can't be read, and is left alone.");
-                    continue;
-                }
-            };
-            let schedule = match (stored.origin, declared.remove(id.as_str())) {
-                (Origin::Configuration, Some(declared)) => Schedule { created: stored.created.clone(), ..declared.clone() },
-                (Origin::Configuration, None) => {
-                    tracing::info!(id, "A schedule is no longer in the configuration, and is removed.");
-                    self.runner.store.remove_schedule(&id).await?;
-                    continue;
-                }
-                (Origin::Api, Some(_)) => {
-                    tracing::error!(
-                        id,
-                        "A schedule of the configuration has the id of another that was made over the API, which goes on. Give it another id."
-                    );
-                    stored.clone()
-                }
-                (Origin::Api, None) => stored.clone(),
-            };
-            let seen = if stored.is_running() { since.saturating_sub(schedule.offset()).unwrap_or(since) } else { now };
-            self.begin(schedule, Some(&stored), seen, &mut patterns).await?;
-        }
-        let new: Vec<_> = self.settings.declared.iter().filter(|schedule| declared.contains_key(schedule.id.as_str())).collect();
-        for schedule in new {
-            self.begin(Schedule { created: Some(wire_time(now)), ..schedule.clone() }, None, now, &mut patterns).await?;
-        }
-        self.announce();
-        Ok(())
-    }
-
-    /// Puts a schedule in that was loaded, in the state in which it begins.
-    async fn begin(
-        &self,
-        mut schedule: Schedule,
-        stored: Option<&Schedule>,
-        seen: Timestamp,
-        patterns: &mut Patterns,
-    ) -> Result<(), StoreError> {
-        schedule.state = schedule.startup.state();
-        let timetable = match self.settings.timetable_with(&schedule, patterns) {
-            Ok(timetable) => Some(timetable),
-            Err(error) => {
-                tracing::error!(id = schedule.id, name = schedule.name, %error, "A schedule does not run.");
-                schedule.state = State::Stopped;
-                None
-            }
-        };
-        if stored != Some(&schedule) {
-            self.runner.store.upsert_schedule(record(&schedule)).await?;
-        }
-        self.book().put(Arc::new(schedule), timetable, seen);
-        Ok(())
-    }
-
-    fn announce(&self) {
-        let all: Vec<_> = self.book().all().map(ListedSchedule::of).collect();
-        for ListedSchedule { schedule, zone, next } in all.iter().take(NAMED_AT_START) {
-            let zone_name = zone.as_ref().map_or("none", |zone| zone.iana_name().unwrap_or("of this machine"));
-            let next = next.map_or_else(|| "never".to_owned(), |next| next.to_string());
-            tracing::info!(
-                id = schedule.id,
-                name = schedule.name,
-                schedule = schedule.when,
-                zone = zone_name,
-                next,
-                "A schedule is loaded."
-            );
-        }
-        if !all.is_empty() {
-            tracing::info!(count = all.len(), running = all.iter().filter(|listed| listed.next.is_some()).count(), "Schedules are loaded.");
-        }
-    }
-}
-
-/// Patterns that were read already.
-type Patterns = HashMap<String, Arc<When>>;
-
-impl SchedulerSettings {
-    /// Whether a schedule can be kept: it has an id and a name, times, and something to do.
-    ///
-    /// # Errors
-    /// [`ScheduleError`].
-    pub fn check(&self, schedule: &Schedule) -> Result<(), ScheduleError> {
-        let is_fit = |text: &str| !text.trim().is_empty() && text.chars().count() <= LONGEST_NAME && !text.chars().any(char::is_control);
-        if !is_fit(&schedule.id) {
-            return Err(ScheduleError::Malformed(format!(
-                "the id of a schedule has 1 to {LONGEST_NAME} characters, and no control characters"
-            )));
-        }
-        if schedule.name.chars().count() > LONGEST_NAME {
-            return Err(ScheduleError::Malformed(format!("the name of a schedule has at most {LONGEST_NAME} characters")));
-        }
-        if schedule.action.is_none() && schedule.targets().names_none() {
-            return Err(ScheduleError::NothingToDo(schedule.id.clone()));
-        }
-        self.timetable(schedule).map(drop)
-    }
-
-    /// When a schedule is due.
-    ///
-    /// # Errors
-    /// [`ScheduleError::When`].
-    pub fn timetable(&self, schedule: &Schedule) -> Result<Timetable, ScheduleError> {
-        self.timetable_with(schedule, &mut Patterns::new())
-    }
-
-    fn timetable_with(&self, schedule: &Schedule, patterns: &mut Patterns) -> Result<Timetable, ScheduleError> {
-        let when = match patterns.get(&schedule.when) {
-            Some(when) => Arc::clone(when),
-            None => {
-                let when = When::parse(&schedule.when, self.months);
-                let when = Arc::new(when.map_err(|why| ScheduleError::When { text: excerpt(&schedule.when), why })?);
-                patterns.insert(schedule.when.clone(), Arc::clone(&when));
-                when
-            }
-        };
-        Ok(Timetable::new(when, self.zone_of(schedule), schedule.rules.only.clone()))
-    }
-
-    /// The zone whose clocks count.
-    pub(super) fn zone_of(&self, schedule: &Schedule) -> TimeZone {
-        time_zone(&schedule.timezone).unwrap_or_else(|| {
-            if !schedule.timezone.trim().is_empty() {
-                let zone = self.zone.iana_name().unwrap_or("that of this machine");
-                tracing::warn!(
-                    id = schedule.id,
-                    timezone = excerpt(&schedule.timezone),
-                    zone,
-                    "The time zone of a schedule is not known; another is used."
-                );
-            }
-            self.zone.clone()
-        })
     }
 }
 
 impl ListedSchedule {
-    fn of(entry: &Entry) -> Self {
+    pub(super) fn of(entry: &Entry) -> Self {
         let zone = entry.timetable.as_ref().map(|timetable| timetable.zone().clone());
         Self { schedule: Arc::clone(&entry.schedule), zone, next: entry.next() }
     }
 }
 
-fn record(schedule: &Schedule) -> ScheduleRecord {
+pub(super) fn record(schedule: &Schedule) -> ScheduleRecord {
     // A schedule is nothing but texts, numbers and maps with texts for keys.
     let definition = serde_json::to_string(schedule).unwrap_or_default();
     ScheduleRecord { id: schedule.id.clone(), definition }
 }
 
 /// A time as the original writes it: `2026-11-22T08:09:39.693Z`.
-fn wire_time(at: Timestamp) -> String {
+pub(super) fn wire_time(at: Timestamp) -> String {
     format!("{at:.3}")
-}
-
-fn excerpt(text: &str) -> String {
-    text.chars().take(100).collect()
 }

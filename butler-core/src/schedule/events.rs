@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::definition::Schedule;
 use super::passed::Passed;
-use crate::event::{Body, DedupKey, Kind, NewEvent, Notice, SiteName, SourceName};
+use crate::event::{Body, DedupKey, Kind, NewEvent, Notice, NoticeTask, SiteName, SourceName};
 
 /// The kind of an event about an occurrence whose action failed: for tasks, at least one could not be started.
 pub const FAILED: &str = "schedule.failed";
@@ -57,6 +57,15 @@ impl About<'_> {
         at.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
     }
 
+    /// The task that it is about, if that is one and no other: by it routes match such an event as they match the task's own.
+    fn task(&self) -> Option<NoticeTask> {
+        let targets = self.schedule.targets();
+        let [id] = &targets.tasks[..] else { return None };
+        let is_alone = targets.tags.is_empty() && targets.custom_properties.is_empty();
+        let task_id = id.trim().parse().ok().filter(|_| is_alone)?;
+        Some(NoticeTask { task_id, ..NoticeTask::default() })
+    }
+
     fn event(&self, kind: &str, title: String, text: String, fields: BTreeMap<&str, String>) -> NewEvent {
         let Schedule { id, name, when, .. } = self.schedule;
         let own =
@@ -71,7 +80,7 @@ impl About<'_> {
                 title,
                 text,
                 fields: fields.into_iter().chain(own).map(|(name, value)| (name.to_owned(), value)).collect(),
-                task: None,
+                task: self.task(),
             }),
         }
     }

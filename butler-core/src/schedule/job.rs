@@ -44,7 +44,7 @@ impl Job {
 
 /// What is done about the occurrences of a schedule that is due, in this order.
 pub(super) fn jobs(due: Due, now: Timestamp) -> VecDeque<Job> {
-    let Due { schedule, offset, passed } = due;
+    let Due { schedule, offset, passed, .. } = due;
     let is_late = |at: &Timestamp| now.duration_since(at.saturating_add(offset).unwrap_or(*at)) > MISSED_AFTER;
     let late = passed.named.iter().filter(|at| is_late(at)).count();
     let timely: Vec<_> = passed.named.iter().skip(late).copied().collect();
@@ -92,7 +92,8 @@ mod tests {
         let rules = Rules { missed, ..Rules::default() };
         let named: VecDeque<_> = minutes.iter().map(|minutes| at(*minutes)).collect();
         let passed = Passed { first: if more > 0 { at(-1000) } else { named[0] }, named, more };
-        Due { schedule: Arc::new(Schedule::new("a", "0 * * * *").with_rules(rules)), offset: SignedDuration::ZERO, passed }
+        let schedule = Arc::new(Schedule::new("a", "0 * * * *").with_rules(rules));
+        Due { schedule, zone: jiff::tz::TimeZone::UTC, offset: SignedDuration::ZERO, passed }
     }
 
     /// Each in a word.

@@ -21,10 +21,12 @@ mod error;
 mod events;
 mod job;
 mod lanes;
+mod loading;
 mod passed;
 mod rules;
 mod runner;
 mod scheduler;
+mod settings;
 mod targets;
 #[cfg(feature = "qlik")]
 mod tasks;
@@ -46,11 +48,12 @@ mod zoned;
 
 pub use action::{Action, ActionContext, ActionError, ActionReport};
 pub use definition::{Origin, Schedule, Startup, State};
-pub use desk::{ListedSchedule, SchedulerParts, SchedulerSettings, Schedules};
+pub use desk::{ListedSchedule, SchedulerParts, Schedules};
 pub use error::ScheduleError;
 pub use events::{FAILED, MISSED};
 pub use rules::{Missed, Rules};
 pub use scheduler::Scheduler;
+pub use settings::SchedulerSettings;
 pub(crate) use targets::is_task_id;
 pub use targets::{PropertyTarget, Targets};
 #[cfg(feature = "qlik")]

@@ -37,7 +37,7 @@ pub(super) struct Runner {
     pub(super) tasks: Option<Arc<dyn Action>>,
     /// Those of the program that embeds Butler.
     pub(super) actions: BTreeMap<String, Arc<dyn Action>>,
-    /// The site of its events.
+    /// The site of events about schedules that name none.
     pub(super) site: SiteName,
     /// Whether there may be work that has not ended.
     pub(super) is_work_open: AtomicBool,
@@ -100,7 +100,8 @@ impl Runner {
 
     async fn tell(&self, subject: &Subject, job: &Job, outcome: &RunOutcome, is_told: bool) {
         let Subject { schedule, zone } = subject;
-        let about = About { site: &self.site, schedule, occurrence: job.occurrence(), zone, now: self.clock.now() };
+        let site = self.site_of(schedule);
+        let about = About { site: &site, schedule, occurrence: job.occurrence(), zone, now: self.clock.now() };
         match outcome {
             RunOutcome::Done { detail, .. } => tracing::info!(schedule = %schedule.id, detail, "A schedule was run."),
             RunOutcome::Failed { why, .. } => {
@@ -119,9 +120,15 @@ impl Runner {
     async fn tell_missed(&self, subject: &Subject, passed: &Passed, why: &str) {
         let Subject { schedule, zone } = subject;
         tracing::warn!(schedule = %schedule.id, name = %schedule.name, count = passed.count(), first = %passed.first, why, "Occurrences of a schedule were missed.");
-        let about = About { site: &self.site, schedule, occurrence: passed.last(), zone, now: self.clock.now() };
+        let site = self.site_of(schedule);
+        let about = About { site: &site, schedule, occurrence: passed.last(), zone, now: self.clock.now() };
         let event = if passed.count() == 1 { events::missed(about, why) } else { events::missed_several(about, passed, why) };
         self.submit(event).await;
+    }
+
+    /// The site that a schedule is about.
+    fn site_of(&self, schedule: &Schedule) -> SiteName {
+        schedule.starts.site.as_deref().map_or_else(|| self.site.clone(), SiteName::from)
     }
 
     async fn submit(&self, event: NewEvent) {

@@ -99,9 +99,7 @@ async fn fire(inner: &Arc<Inner>, stop: &Stop) {
 
 /// Has a schedule's occurrences done.
 fn begin(inner: &Arc<Inner>, due: Due, now: Timestamp, at_work: &mut JoinSet<()>) {
-    let schedule = Arc::clone(&due.schedule);
-    let zone = inner.settings.zone_of(&schedule);
-    let subject = Subject { schedule, zone };
+    let subject = Subject { schedule: Arc::clone(&due.schedule), zone: due.zone.clone() };
     if inner.lanes.push(&subject, jobs(due, now)) {
         let inner = Arc::clone(inner);
         at_work.spawn(async move {

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{NewSchedule, OfSchedule, ShownSchedule, known, schedules, shown};
+use super::{NewSchedule, OfSchedule, ShownSchedule, schedules, shown};
 use crate::api::ApiState;
 use crate::api::admin::{Answer, body, query};
 use crate::api::answers::Problem;
@@ -76,8 +76,9 @@ async fn replace(State(state): State<ApiState>, uri: Uri, request: Request) -> A
         return Err(Refusal::bad_request("the id of a schedule can't be changed").remedy("Leave `id` out of the body."));
     }
     let schedules = schedules(&state)?;
-    let more = known(schedules, &id)?.schedule.more.clone();
-    schedules.replace(Schedule { more, ..new.schedule(&state)?.with_id(&id) }).await?;
+    let new = new.schedule(&state)?;
+    // Members that only others know stay.
+    schedules.edit(&id, move |old| Schedule { more: old.more, ..new }).await?;
     tracing::info!(id, "A schedule was changed on somebody's word.");
     shown(schedules, &id)
 }

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::api::ApiState;
 use crate::api::problem::Refusal;
-use crate::schedule::{PropertyTarget, Rules, Schedule, Startup, Targets, time_zone};
+use crate::schedule::{PropertyTarget, Rules, Schedule, Startup, Targets, is_task_id, time_zone};
 
 /// A schedule that is to be made, or put in the place of another. Its members are those of `[scheduler.schedules.ID]` in the configuration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -65,7 +65,7 @@ impl NewSchedule {
             let known: Vec<_> = state.plan().sites.keys().map(|site| site.as_str()).collect();
             return Err(Refusal::bad_request(format!("there is no site `{site}`")).remedy(format!("Known: {}.", known.join(", "))));
         }
-        if let Some(task) = tasks.iter().find(|task| task.len() != 36 || task.parse::<uuid::Uuid>().is_err()) {
+        if let Some(task) = tasks.iter().find(|task| !is_task_id(task)) {
             let refusal = Refusal::bad_request(format!("`{task}` is no id of a task"));
             return Err(refusal.remedy("Write a whole id; to name tasks otherwise, give them a tag and use `task_tags`."));
         }

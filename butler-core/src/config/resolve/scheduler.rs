@@ -27,7 +27,8 @@ pub(super) fn settings(config: &Config, issues: &mut Issues) -> SchedulerSetting
             CronMonths::FromOne => Months::FromOne,
             CronMonths::FromZero => Months::FromZero,
         };
-        let site = config.sites.keys().next().map_or_else(|| SiteName::from("butler"), |name| name.as_str().into());
+        let site = config.tasks.site.as_ref().or_else(|| config.sites.keys().next());
+        let site = site.map_or_else(|| SiteName::from("butler"), |name| name.as_str().into());
         let (catch_up, keep) = (scheduler.catch_up.0, config.store.retention.0);
         let mut settings = SchedulerSettings { enabled: scheduler.enabled, months, zone, catch_up, keep, declared: Vec::new(), site };
         let declared = scheduler.schedules.iter().map(|(id, schedule)| {

@@ -86,6 +86,27 @@ async fn changes_at_the_same_time_are_both_made() {
 }
 
 #[tokio::test]
+async fn what_is_due_when_something_else_is_changed_stays_due() {
+    let world = World::at("2026-03-10T01:59:59Z");
+    let schedules = world.open().await;
+    schedules.create(schedule("0 2 * * *")).await.unwrap();
+    schedules.create(schedule("0 2 * * *").with_id("moved")).await.unwrap();
+    world.clock.advance(SECOND);
+    // It is due, and nobody has looked yet.
+    schedules.set_state("s", State::Started).await.unwrap();
+    schedules.replace(Schedule { name: "Renamed".into(), ..schedule("0 2 * * *") }).await.unwrap();
+    schedules.replace(schedule("0 3 * * *").with_id("moved")).await.unwrap();
+    let (intake, _queue) = Intake::channel();
+    let open = Scheduler::new(schedules.clone()).open(intake, Stop::new()).await.unwrap();
+    let task = tokio::spawn(async move { open.run.await.unwrap() });
+    let process = Process { clock: world.clock.clone(), schedules, stop: Stop::new(), task };
+    process.done().await;
+    assert_eq!(*world.action.runs.lock().unwrap(), [("s".to_owned(), "2026-03-10T02:00:00Z".parse().unwrap())]);
+    assert_eq!(process.schedules.get("s").unwrap().schedule.name, "Renamed");
+    process.kill().await;
+}
+
+#[tokio::test]
 async fn what_makes_no_sense_changes_nothing() {
     let world = World::at("2026-03-10T12:00:00Z");
     let process = world.start().await;

@@ -58,6 +58,28 @@ async fn what_fails_is_told_and_recorded_and_the_next_one_comes() {
 }
 
 #[tokio::test]
+async fn an_event_is_of_the_site_and_the_task_that_the_schedule_names() {
+    let world = World::at("2026-03-10T01:59:59Z");
+    let process = world.start().await;
+    let mut elsewhere = schedule("0 2 * * *").with_id("t");
+    elsewhere.starts.site = Some("test".into());
+    let task = "e959f40a-67be-4a5b-ae83-a292f96ba078";
+    process.schedules.create(schedule("0 2 * * *").starting(task)).await.unwrap();
+    process.schedules.create(elsewhere).await.unwrap();
+    process.looked().await;
+    world.action.then(Act::Fail("no"));
+    world.action.then(Act::Fail("no"));
+    process.pass(SECOND).await;
+    let about = |event: &NewEvent| match &event.body {
+        crate::event::Body::Notice(notice) => (event.site.to_string(), notice.task.as_ref().map(|task| task.task_id.to_string())),
+        other => panic!("{other:?}"),
+    };
+    let mut told: Vec<_> = world.events.lock().unwrap().iter().map(about).collect();
+    told.sort();
+    assert_eq!(told, [("prod".into(), Some(task.into())), ("test".into(), None)]);
+}
+
+#[tokio::test]
 async fn a_run_that_takes_long_lets_only_the_latest_wait() {
     let world = World::at("2026-03-10T01:59:59Z");
     let process = world.start().await;
