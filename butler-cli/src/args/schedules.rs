@@ -127,10 +127,10 @@ pub(crate) struct AddSchedule {
     #[arg(long = "task", value_name = "ID")]
     pub(crate) tasks: Vec<String>,
     /// Starts every task that bears this tag.
-    #[arg(long = "task-tag", value_name = "TAG")]
+    #[arg(long = "tag", value_name = "TAG")]
     pub(crate) task_tags: Vec<String>,
     /// Starts every task that has this value of a custom property.
-    #[arg(long = "task-property", value_name = "NAME=VALUE", value_parser = property)]
+    #[arg(long = "property", value_name = "NAME=VALUE", value_parser = property)]
     pub(crate) properties: Vec<(String, String)>,
     /// Runs this action of the program that embeds Butler, instead of starting tasks.
     #[arg(long)]
@@ -163,6 +163,6 @@ pub(crate) struct AddSchedule {
     #[arg(long = "not-date", value_name = "DATE")]
     pub(crate) not_dates: Vec<Dates>,
     /// A word for people by which to tell schedules apart.
-    #[arg(long = "tag", value_name = "TAG")]
+    #[arg(long = "label", value_name = "WORD")]
     pub(crate) tags: Vec<String>,
 }

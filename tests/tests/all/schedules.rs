@@ -82,6 +82,18 @@ async fn a_schedule_is_made_run_switched_and_survives_a_kill() {
 }
 
 #[tokio::test]
+async fn tasks_are_named_as_for_a_start() {
+    let sense = start().await;
+    for by in [["--tag", "hr"], ["--property", "Avdelning & ägare=O'Neill; #2"]] {
+        let id = by[0].trim_start_matches('-');
+        says(&sense, &[&["add", "--id", id, "--when", "@daily", "--label", "for people"], &by[..]].concat()).await;
+        let ran = says(&sense, &["run", id]).await;
+        assert!(ran.starts_with("exit code 0\nstdout:\ndone: started R"), "{ran}");
+    }
+    assert_eq!(sense.site.count("task/*/start"), 2);
+}
+
+#[tokio::test]
 async fn a_run_that_starts_nothing_ends_with_another_code() {
     let sense = start().await;
     let unknown = "00000000-0000-4000-8000-000000000000";

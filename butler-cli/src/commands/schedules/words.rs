@@ -106,15 +106,15 @@ pub(super) fn outcome(outcome: &RunOutcome, here: &TimeZone) -> String {
         RunOutcome::Failed { why, .. } => format!("failed: {why}"),
         RunOutcome::Missed { why } => format!("missed: {why}"),
     };
-    let ends: Vec<_> = outcome.work().iter().map(|work| end(work, here)).collect();
-    if ends.is_empty() { said } else { format!("{said}; {}", ends.join(", ")) }
-}
-
-fn end(work: &Work, here: &TimeZone) -> String {
-    match &work.end {
-        Some(end) => format!("{} ended with {} at {}", work.name, end.how, story::time(end.at, here)),
-        None => format!("{} goes on, or nobody knows its end yet", work.name),
+    let (ended, open): (Vec<_>, Vec<_>) = outcome.work().iter().partition(|work| work.end.is_some());
+    let end = |work: &Work| work.end.as_ref().map(|end| format!("{} ended with {} at {}", work.name, end.how, story::time(end.at, here)));
+    let mut parts = vec![said];
+    parts.extend(ended.into_iter().filter_map(end));
+    if !open.is_empty() {
+        let names: Vec<_> = open.iter().map(|work| work.name.as_str()).collect();
+        parts.push(format!("not known to have ended: {}", names.join(", ")));
     }
+    parts.join("; ")
 }
 
 fn state(schedule: &ShownSchedule) -> &'static str {
@@ -256,7 +256,7 @@ mod tests {
         .expect("runs");
         insta::assert_snapshot!(history(&runs, &TimeZone::UTC), @r"
         DUE                  WHAT BECAME OF IT
-        2026-03-11 05:30:00  done: started 2 tasks; Reload sales ended with FinishedSuccess at 2026-03-11 05:31:00, Reload HR goes on, or nobody knows its end yet
+        2026-03-11 05:30:00  done: started 2 tasks; Reload sales ended with FinishedSuccess at 2026-03-11 05:31:00; not known to have ended: Reload HR
         2026-03-10 05:30:00  failed: there is no such task
         2026-03-09 05:30:00  missed: Butler was down
         ");
