@@ -8,7 +8,8 @@ use crate::api::ApiState;
 use crate::api::problem::Refusal;
 use crate::schedule::{PropertyTarget, Rules, Schedule, Startup, Targets, is_task_id, time_zone};
 
-/// A schedule that is to be made, or put in the place of another. Its members are those of `[scheduler.schedules.ID]` in the configuration.
+/// A schedule that is to be made, or put in the place of another. Its members are those of `[scheduler.schedules.ID]` in the configuration, of which `missed`, `skip_running`,
+/// `jitter` and `only` stand in `rules` here.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewSchedule {
